@@ -1,0 +1,1 @@
+//! Client of pogu and of the protocols it speaks.

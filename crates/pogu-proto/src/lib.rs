@@ -1,0 +1,16 @@
+//! Wire formats and protocol state machines of pogu, without I/O: bytes and time go in, values come out.
+//!
+//! Nothing in this crate owns a socket, a task or a clock, so the server, the client, the bench, the tap, the tests and the
+//! fuzzers drive the same code. Every stateful type follows one shape:
+//!
+//! - input is handed in as a [`Reader`] over a buffer that the caller owns; complete units are lent out of it, only an
+//!   incomplete rest is kept, and "not enough bytes yet" is `Ok(None)`, never an error;
+//! - output is appended to a `Vec<u8>` that the caller owns, so that nothing is held while a session is idle;
+//! - time is a [`Time`] handed in by the caller: `deadline()` says when `tick(now)` is wanted next;
+//! - limits are values of the session and are met before memory is spent.
+
+mod reader;
+mod time;
+
+pub use reader::Reader;
+pub use time::Time;

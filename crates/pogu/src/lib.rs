@@ -1,0 +1,1 @@
+//! One port, every socket: the realtime messaging server as a library.

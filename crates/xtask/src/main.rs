@@ -1,0 +1,3 @@
+//! Tasks of the pogu workspace: test, conformance, tidy.
+
+fn main() {}
