@@ -11,6 +11,7 @@
 
 mod reader;
 mod time;
+pub mod ws;
 
 pub use reader::Reader;
 pub use time::Time;
