@@ -9,9 +9,16 @@
 //! - time is a [`Time`] handed in by the caller: `deadline()` says when `tick(now)` is wanted next;
 //! - limits are values of the session and are met before memory is spent.
 
+pub mod framing;
+mod kept;
+pub mod pogu;
 mod reader;
+pub mod sniff;
+pub mod sse;
 mod time;
+mod too_long;
 pub mod ws;
 
 pub use reader::Reader;
 pub use time::Time;
+pub use too_long::TooLong;
