@@ -1,6 +1,7 @@
 //! WebSocket (RFC 6455) with permessage-deflate (RFC 7692), both sides, without I/O.
 //!
-//! - [`accept_key`], [`is_valid_key`] and [`choose_protocol`] are the server's handshake;
+//! - [`accept_key`], [`negotiate_deflate`] and [`choose_protocol`] open a connection as a server, [`ClientHandshake`] as a
+//!   client;
 //! - [`Session`] turns arrived bytes into [`Event`]s and messages into bytes, keeps the connection alive and closes it;
 //! - [`encode`] and [`encode_deflated`] make a frame once that a server sends to many;
 //! - [`Codec`] is what all sessions of one thread share.
@@ -8,8 +9,10 @@
 //! Compression never takes context over from one message to the next, in either direction. That is what lets one
 //! compressed frame serve all receivers and lets a session hold nothing while it is idle.
 
+mod client;
 mod codec;
 mod deflate;
+mod extension;
 mod frame;
 mod handshake;
 mod message;
@@ -17,8 +20,10 @@ mod receiver;
 mod session;
 mod violation;
 
+pub use client::{Accepted, ClientHandshake, HandshakeError, Request};
 pub use codec::Codec;
 pub use deflate::{DEFLATE_MIN, Deflate, encode_deflated};
+pub use extension::negotiate_deflate;
 pub use frame::{encode, frame_header_len};
 pub use handshake::{accept_key, choose_protocol, is_valid_key};
 pub use session::{Event, Session};
