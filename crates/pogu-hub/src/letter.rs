@@ -1,0 +1,62 @@
+//! Letters: a message on its way through one lane, with its wire forms.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::message::Message;
+
+/// How many wire forms a letter has room for. What each is, its user decides.
+pub const FORMS: usize = 12;
+
+/// A message waiting on one lane, shared by its mailboxes as `Rc<Letter>`. The first peer that needs a wire form makes it, and the
+/// others share the bytes.
+#[derive(Debug)]
+pub struct Letter {
+    /// The message.
+    pub message: Arc<Message>,
+    forms: [OnceCell<Bytes>; FORMS],
+}
+
+impl Letter {
+    /// A letter with no form made.
+    pub fn new(message: Arc<Message>) -> Letter {
+        Letter {
+            message,
+            forms: [const { OnceCell::new() }; FORMS],
+        }
+    }
+
+    /// The wire form `index`, made by `encode` if it is the first time. Panics if `index` is not below [`FORMS`].
+    pub fn form(&self, index: usize, encode: impl FnOnce(&Message) -> Bytes) -> &Bytes {
+        self.forms[index].get_or_init(|| encode(&self.message))
+    }
+
+    /// The wire form `index`, if it was made.
+    pub fn cached(&self, index: usize) -> Option<&Bytes> {
+        self.forms.get(index)?.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Cursor, Draft, Kind, Policy};
+
+    #[test]
+    fn a_form_is_made_once() {
+        let draft = Draft::new("a".parse().expect("a topic"), Kind::Text, "hi");
+        let letter = Letter::new(Arc::new(draft.stamp(
+            Cursor { epoch: 1, seq: 1 },
+            0,
+            Policy::default(),
+        )));
+        assert_eq!(letter.cached(3), None);
+        assert_eq!(letter.form(3, |message| message.body.clone()), "hi");
+        assert_eq!(letter.form(3, |_| panic!("made twice")), "hi");
+        assert_eq!(letter.cached(3).map(|form| form.as_ref()), Some(&b"hi"[..]));
+        assert_eq!(letter.cached(FORMS - 1), None);
+        assert_eq!(letter.cached(FORMS), None);
+    }
+}

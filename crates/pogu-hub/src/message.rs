@@ -1,0 +1,193 @@
+//! Messages, and the drafts they are made of.
+
+use bytes::Bytes;
+
+use crate::cursor::Cursor;
+use crate::limits::Policy;
+use crate::topic::Topic;
+
+/// What a message costs beside its bytes, counted against mailboxes and history: its own struct, and its places in a
+/// ring, a log, an inbox and a mailbox.
+pub const MESSAGE_OVERHEAD: usize = 256;
+
+/// The longest idempotency key, in bytes.
+pub const KEY_BYTES_MAX: usize = 255;
+
+/// How a body crosses between dialects. The publisher's dialect decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Valid JSON, spliced as it is where JSON is spoken.
+    Json,
+    /// Valid UTF-8.
+    Text,
+    /// Bytes.
+    Binary,
+}
+
+/// A published message. Shared by all lanes and never changed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Message {
+    /// Where it was published.
+    pub topic: Topic,
+    /// Its place in the one total order.
+    pub cursor: Cursor,
+    /// When it was published, in milliseconds since 1970.
+    pub time: u64,
+    /// How its body crosses.
+    pub kind: Kind,
+    /// The content type, where it is not the default of the kind.
+    pub content_type: Option<Box<str>>,
+    /// The name of the event, where it has one.
+    pub event: Option<Box<str>>,
+    /// Headers in the order they were given.
+    pub headers: Box<[(Box<str>, Box<str>)]>,
+    /// The body.
+    pub body: Bytes,
+    /// An opaque id of the publisher; 0 is none.
+    pub origin: u64,
+    /// What a full mailbox does with it.
+    pub policy: Policy,
+    size: usize,
+}
+
+/// A message to be published.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Where to publish it.
+    pub topic: Topic,
+    /// How its body crosses.
+    pub kind: Kind,
+    /// The content type, where it is not the default of the kind.
+    pub content_type: Option<Box<str>>,
+    /// The name of the event, where it has one.
+    pub event: Option<Box<str>>,
+    /// Headers in the order they were given.
+    pub headers: Vec<(Box<str>, Box<str>)>,
+    /// The body.
+    pub body: Bytes,
+    /// An opaque id of the publisher; 0 is none. A subscription can leave out one origin.
+    pub origin: u64,
+    /// An idempotency key of at most [`KEY_BYTES_MAX`] bytes: while it is remembered, a second draft with the same topic
+    /// and key is not published, and its receipt gives the cursor of the first.
+    pub key: Option<Box<str>>,
+    /// Whom to tell the outcome.
+    pub receipt: Option<Receipt>,
+}
+
+/// Asks for an [`Event::Receipt`](crate::Event::Receipt).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// The lane whose inbox gets it.
+    pub lane: u16,
+    /// What the lane knows it by.
+    pub ticket: u64,
+}
+
+/// Why a draft was not published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The idempotency key has more than [`KEY_BYTES_MAX`] bytes.
+    #[error("an idempotency key has at most {KEY_BYTES_MAX} bytes, this one has {0}")]
+    KeyTooLong(usize),
+}
+
+impl Kind {
+    /// The content type of a message of this kind that names none.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Kind::Json => "application/json",
+            Kind::Text => "text/plain",
+            Kind::Binary => "application/octet-stream",
+        }
+    }
+}
+
+impl Message {
+    /// The content type, by default that of the kind.
+    pub fn content_type(&self) -> &str {
+        self.content_type.as_deref().unwrap_or(self.kind.content_type())
+    }
+
+    /// What it counts against mailboxes and history, in bytes: all its texts and its body, and [`MESSAGE_OVERHEAD`].
+    pub fn size(&self) -> usize {
+        self.size
+    }
+}
+
+impl Draft {
+    /// A draft with nothing but the necessary.
+    pub fn new(topic: Topic, kind: Kind, body: impl Into<Bytes>) -> Draft {
+        Draft {
+            topic,
+            kind,
+            content_type: None,
+            event: None,
+            headers: Vec::new(),
+            body: body.into(),
+            origin: 0,
+            key: None,
+            receipt: None,
+        }
+    }
+
+    /// Makes the message of it. The engine does; a test of something else may.
+    pub fn stamp(self, cursor: Cursor, time: u64, policy: Policy) -> Message {
+        let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+        let headers: usize = self
+            .headers
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        let size = MESSAGE_OVERHEAD
+            + self.topic.len()
+            + self.body.len()
+            + text(&self.content_type)
+            + text(&self.event)
+            + headers
+            + self.headers.len() * size_of::<(Box<str>, Box<str>)>();
+        Message {
+            topic: self.topic,
+            cursor,
+            time,
+            kind: self.kind,
+            content_type: self.content_type,
+            event: self.event,
+            headers: self.headers.into(),
+            body: self.body,
+            origin: self.origin,
+            policy,
+            size,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_types() {
+        let mut draft = Draft::new(Topic::trusted("a"), Kind::Text, "hi");
+        let cursor = Cursor { epoch: 1, seq: 1 };
+        assert_eq!(
+            draft.clone().stamp(cursor, 0, Policy::default()).content_type(),
+            "text/plain"
+        );
+        draft.content_type = Some("text/csv".into());
+        assert_eq!(
+            draft.stamp(cursor, 0, Policy::default()).content_type(),
+            "text/csv"
+        );
+    }
+
+    #[test]
+    fn everything_a_publisher_sends_is_counted() {
+        let mut draft = Draft::new(Topic::trusted("abc"), Kind::Text, "four");
+        draft.event = Some("five5".into());
+        draft.headers = vec![("n".into(), "v".into())];
+        let message = draft.stamp(Cursor { epoch: 1, seq: 1 }, 0, Policy::default());
+        assert_eq!(message.size(), MESSAGE_OVERHEAD + 3 + 4 + 5 + 2 + 32);
+    }
+}

@@ -1,0 +1,331 @@
+//! One lane's subscriptions: who gets a message, and who is still catching up.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use slab::Slab;
+
+use crate::cursor::{After, Cursor};
+use crate::engine::{Position, Slice};
+use crate::hub::Hub;
+use crate::message::Message;
+use crate::selector::Selector;
+use crate::trie::Trie;
+
+/// One lane's subscriptions. Not shared, so without a lock.
+///
+/// A subscription is *live* or *catching up*. Live, it gets from [`dispatch`](Subscriptions::dispatch) what comes back from the engine.
+/// Catching up, it holds only a position and reads history with [`catch_up`](Subscriptions::catch_up). It goes live where a
+/// page reaches the head of the order, under the same lock, so that nothing is lost or doubled in between.
+///
+/// A peer with several subscriptions that match gets the message once for each; the id tells which.
+pub struct Subscriptions {
+    lane: usize,
+    slots: Slab<Subscription>,
+    groups: Slab<Group>,
+    topics: HashMap<crate::topic::Topic, usize, RandomState>,
+    patterns: Trie<usize>,
+    generation: u32,
+}
+
+/// Names a subscription of one lane; not used again for another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubscriptionId {
+    slot: u32,
+    generation: u32,
+}
+
+/// A subscription that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubscribeOutcome {
+    /// Its name.
+    pub id: SubscriptionId,
+    /// Where it starts: it gets what comes after this.
+    pub start: Cursor,
+    /// Whether a selected message newer than the cursor asked for is gone. [`CatchUp::gap`] does not tell it again.
+    pub gap: bool,
+    /// Whether it is live already; else it is to be caught up.
+    pub live: bool,
+}
+
+/// Why a subscription was not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The lane has as many as [`Limits::subscriptions`](crate::Limits::subscriptions) allows.
+    #[error("the server has no room for another subscription (limit {0})")]
+    TooMany(usize),
+}
+
+/// A page for a subscription that is catching up. It can be empty without being the last, where a pattern has few
+/// matches among many messages.
+#[derive(Debug, Clone, Default)]
+pub struct CatchUp {
+    /// In order, oldest first.
+    pub messages: Vec<Arc<Message>>,
+    /// Whether messages that should have been in this or a later page have been evicted since the last one.
+    pub gap: bool,
+    /// Whether the subscription is live now; false: come again.
+    pub live: bool,
+}
+
+struct Subscription {
+    generation: u32,
+    group: u32,
+    peer: u32,
+    state: State,
+}
+
+enum State {
+    /// Its place among the members of its group.
+    Live(u32),
+    CatchingUp(Box<CatchingUp>),
+}
+
+struct CatchingUp {
+    position: Position,
+    exclude_origin: u64,
+}
+
+/// The subscriptions of one selector.
+struct Group {
+    selector: Selector,
+    members: Vec<Member>,
+    catching_up: usize,
+}
+
+/// All that dispatching needs of a live subscription, side by side with the others of its group.
+struct Member {
+    id: SubscriptionId,
+    peer: u32,
+    /// What is not newer was in the inbox before, or in a page.
+    from_seq: u64,
+    exclude_origin: u64,
+}
+
+impl Subscriptions {
+    /// The subscriptions of this lane.
+    pub fn new(lane: usize) -> Subscriptions {
+        Subscriptions {
+            lane,
+            slots: Slab::new(),
+            groups: Slab::new(),
+            topics: HashMap::default(),
+            patterns: Trie::new(),
+            generation: 0,
+        }
+    }
+
+    /// Subscribes a peer. What begins at the head is live at once; anything else catches up. Messages of `exclude_origin` (0:
+    /// none) are left out. A cursor beyond the head counts as the head; one of another epoch as the earliest, with a gap.
+    pub fn subscribe(
+        &mut self,
+        hub: &Hub,
+        now: u64,
+        peer: u32,
+        selector: Selector,
+        after: After,
+        exclude_origin: u64,
+    ) -> Result<SubscribeOutcome, SubscribeError> {
+        let limit = hub.limits().subscriptions.min(u32::MAX as usize);
+        if self.slots.len() >= limit {
+            return Err(SubscribeError::TooMany(limit));
+        }
+        let group = self.group(&selector);
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        let slot = self.slots.vacant_key();
+        let id = SubscriptionId {
+            slot: slot as u32,
+            generation,
+        };
+
+        let (mut core, position, gap) = hub.begin(now, &selector, after);
+        let head = core.engine.head();
+        let live = position.seq == head.seq;
+        let state = if live {
+            let members = &mut self.groups[group].members;
+            if members.is_empty() {
+                core.interest_add(self.lane, &selector);
+            }
+            members.push(Member {
+                id,
+                peer,
+                from_seq: position.seq,
+                exclude_origin,
+            });
+            State::Live(members.len() as u32 - 1)
+        } else {
+            self.groups[group].catching_up += 1;
+            State::CatchingUp(Box::new(CatchingUp {
+                position,
+                exclude_origin,
+            }))
+        };
+        drop(core);
+        self.slots.insert(Subscription {
+            generation,
+            group: group as u32,
+            peer,
+            state,
+        });
+        let start = Cursor {
+            seq: position.seq,
+            ..head
+        };
+        Ok(SubscribeOutcome { id, start, gap, live })
+    }
+
+    /// Ends a subscription; false if there is none of this name. O(1) in the number of others. Messages of it that wait in a
+    /// mailbox stay there.
+    pub fn unsubscribe(&mut self, hub: &Hub, id: SubscriptionId) -> bool {
+        if self.get(id).is_none() {
+            return false;
+        }
+        let Subscription { group: at, state, .. } = self.slots.remove(id.slot as usize);
+        let group = &mut self.groups[at as usize];
+        match state {
+            State::CatchingUp(_) => group.catching_up -= 1,
+            State::Live(place) => {
+                group.members.swap_remove(place as usize);
+                if let Some(moved) = group.members.get(place as usize) {
+                    self.slots[moved.id.slot as usize].state = State::Live(place);
+                }
+                if group.members.is_empty() {
+                    hub.lock().interest_remove(self.lane, &group.selector);
+                    group.members = Vec::new();
+                }
+            }
+        }
+        if group.members.is_empty() && group.catching_up == 0 {
+            let group = self.groups.remove(at as usize);
+            match &group.selector {
+                Selector::Topic(topic) => drop(self.topics.remove(topic)),
+                Selector::Pattern(pattern) => drop(self.patterns.remove(pattern)),
+            }
+        }
+        true
+    }
+
+    /// Calls `deliver(subscription, peer)` for each live subscription that matches and has not had the message. A turn dispatches
+    /// all that it drained before it catches up or subscribes anybody.
+    pub fn dispatch(&self, message: &Message, mut deliver: impl FnMut(SubscriptionId, u32)) {
+        if let Some(&group) = self.topics.get(&message.topic) {
+            self.groups[group].deliver(message, &mut deliver);
+        }
+        self.patterns.matching(&message.topic, |&group| {
+            self.groups[group].deliver(message, &mut deliver)
+        });
+    }
+
+    /// The next page of history for a subscription that is catching up, of at most `limit` messages (at least one) and
+    /// [`Limits::page_bytes`](crate::Limits::page_bytes). For one that is live already, or gone, there is nothing to catch up:
+    /// an empty page, `live`.
+    pub fn catch_up(&mut self, hub: &Hub, now: u64, id: SubscriptionId, limit: usize) -> CatchUp {
+        let mut page = CatchUp {
+            live: true,
+            ..CatchUp::default()
+        };
+        let Some(subscription) = self.slots.get_mut(id.slot as usize) else {
+            return page;
+        };
+        if subscription.generation != id.generation {
+            return page;
+        }
+        let State::CatchingUp(catching_up) = &mut subscription.state else {
+            return page;
+        };
+        let CatchingUp {
+            position,
+            exclude_origin,
+        } = &mut **catching_up;
+        let group = &mut self.groups[subscription.group as usize];
+
+        let mut budget = hub.budget(limit);
+        let mut core = hub.lock();
+        page.gap = core.engine.lost(now, &group.selector, position);
+        let slice = core.engine.read(
+            &group.selector,
+            position,
+            *exclude_origin,
+            &mut budget,
+            &mut page.messages,
+        );
+        page.live = slice == Slice::Head;
+        if page.live {
+            if group.members.is_empty() {
+                core.interest_add(self.lane, &group.selector);
+            }
+            let (from_seq, exclude_origin) = (position.seq, *exclude_origin);
+            group.catching_up -= 1;
+            group.members.push(Member {
+                id,
+                peer: subscription.peer,
+                from_seq,
+                exclude_origin,
+            });
+            subscription.state = State::Live(group.members.len() as u32 - 1);
+        }
+        page
+    }
+
+    /// Whether the subscription exists and is live.
+    pub fn is_live(&self, id: SubscriptionId) -> bool {
+        self.get(id)
+            .is_some_and(|subscription| matches!(subscription.state, State::Live(_)))
+    }
+
+    /// What the subscription asked for.
+    pub fn selector(&self, id: SubscriptionId) -> Option<&Selector> {
+        Some(&self.groups[self.get(id)?.group as usize].selector)
+    }
+
+    /// Whose subscription it is.
+    pub fn peer(&self, id: SubscriptionId) -> Option<u32> {
+        Some(self.get(id)?.peer)
+    }
+
+    /// How many subscriptions there are.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    fn get(&self, id: SubscriptionId) -> Option<&Subscription> {
+        self.slots
+            .get(id.slot as usize)
+            .filter(|subscription| subscription.generation == id.generation)
+    }
+
+    /// The group of a selector, made if it is not there.
+    fn group(&mut self, selector: &Selector) -> usize {
+        let groups = &mut self.groups;
+        let new = || {
+            groups.insert(Group {
+                selector: selector.clone(),
+                members: Vec::new(),
+                catching_up: 0,
+            })
+        };
+        match selector {
+            Selector::Topic(topic) => *self.topics.entry(topic.clone()).or_insert_with(new),
+            Selector::Pattern(pattern) => *self.patterns.entry(pattern).get_or_insert_with(new),
+        }
+    }
+}
+
+impl Group {
+    fn deliver(&self, message: &Message, deliver: &mut impl FnMut(SubscriptionId, u32)) {
+        for member in &self.members {
+            let excluded = member.exclude_origin != 0 && member.exclude_origin == message.origin;
+            if message.cursor.seq > member.from_seq && !excluded {
+                deliver(member.id, member.peer);
+            }
+        }
+    }
+}
