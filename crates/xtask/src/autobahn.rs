@@ -85,18 +85,28 @@ fn drive(workspace: &Workspace, python: &Path, sections: &[&str]) -> Result<Resu
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let server = Server::start(&echo)?;
     let specification = specification(&folder, server.address, sections)?;
-    // The suite's `wstest` program, without the script that pip writes for it.
-    let wstest = "import sys; sys.argv[0] = 'wstest'; from autobahntestsuite.wstest import run; run()";
-    let mut suite = Command::new(python);
-    suite.env("PYTHONPATH", packages).current_dir(&folder);
-    suite
-        .args(["-c", wstest, "--mode", "fuzzingclient", "--spec"])
-        .arg(specification);
-    shell::run(&mut suite)?;
+    run_suite(&folder, python, &packages, &specification)?;
     let report = folder.join("report/index.json");
     let text =
         fs::read_to_string(&report).with_context(|| format!("the suite left no {}", report.display()))?;
     Results::from_report(&text)
+}
+
+fn run_suite(folder: &Path, python: &Path, packages: &Path, specification: &Path) -> Result<()> {
+    // The suite's program `wstest`, as packages outside of Python's own folders need to be started.
+    let wstest =
+        "import site, sys; site.addsitedir(sys.argv.pop(1)); from autobahntestsuite.wstest import run; run()";
+    let log = folder.join("suite.log");
+    let lines = fs::File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+    let mut suite = Command::new(python);
+    suite
+        .arg("-c")
+        .arg(wstest)
+        .arg(packages)
+        .args(["--mode", "fuzzingclient", "--spec"])
+        .arg(specification);
+    suite.current_dir(folder).stderr(lines.try_clone()?).stdout(lines);
+    shell::run(&mut suite).with_context(|| format!("the suite failed, see {}", log.display()))
 }
 
 fn specification(folder: &Path, address: SocketAddr, sections: &[&str]) -> Result<PathBuf> {

@@ -23,6 +23,11 @@ pub(crate) fn examples(workspace: &Workspace) -> Result<Outcome> {
 
 fn drive(workspace: &Workspace, script: &str, arguments: &[&str]) -> Result<Outcome> {
     let python = prepare(workspace)?;
+    shell::run(
+        Command::new(&python)
+            .current_dir(&workspace.root)
+            .arg("conformance/clients/tests.py"),
+    )?;
     let pogu = workspace.build_release("pogu-cli", "pogu")?;
     let mut driver = Command::new(python);
     driver

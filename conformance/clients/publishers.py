@@ -1,0 +1,141 @@
+"""Each way of publishing: a function that publishes one body and returns when that is done."""
+
+import asyncio
+import base64
+import json
+from contextlib import asynccontextmanager
+
+from websockets.asyncio.client import connect
+
+PUBLISH_SECONDS = 20
+
+ALL = ("text", "lines", "json", "binary")
+# Where the client names no content type there is text and there are bytes.
+UNTYPED = ("text", "lines", "binary")
+
+
+async def output_of(*command, stdin=b""):
+    """What a program prints that ends by itself."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
+    try:
+        out, err = await asyncio.wait_for(process.communicate(stdin), PUBLISH_SECONDS)
+    except BaseException:
+        process.kill()
+        raise
+    assert process.returncode == 0, f"{command[0]} ended with {process.returncode}: {(out + err).decode(errors='replace')}"
+    return out
+
+
+@asynccontextmanager
+async def running(*command):
+    """A program that is ended with the block; its errors go where ours go."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def answer_of(process, said):
+    """Says something to a running program and waits for its first line."""
+    process.stdin.write(said)
+    await process.stdin.drain()
+    line = await asyncio.wait_for(process.stdout.readline(), PUBLISH_SECONDS)
+    assert line.startswith(b"OK"), line
+    return line
+
+
+def command_for(topic, body, eol=b"\n"):
+    """`PUB` of the pogu dialect."""
+    length = f" len={len(body.bytes)}" if body.kind in ("lines", "binary") else ""
+    head = f"PUB {topic} type={body.type}{length} :"
+    return head.encode() + body.bytes + eol
+
+
+async def curl_post(harbour, body, *options):
+    url = f"{harbour.http}/topics/{harbour.topic}"
+    command = ["curl", "-sS", "--fail-with-body", *options, "-H", f"Content-Type: {body.type}"]
+    answer = json.loads(await output_of(*command, "--data-binary", "@-", url, stdin=body.bytes))
+    assert "cursor" in answer, answer
+
+
+async def curl_post_http2(harbour, body):
+    await curl_post(harbour, body, "--http2-prior-knowledge")
+
+
+async def nc_tcp(harbour, body):
+    async with running("nc.openbsd", "127.0.0.1", str(harbour.port)) as nc:
+        await answer_of(nc, command_for(harbour.topic, body))
+
+
+async def nc_udp(harbour, body):
+    async with running("nc.openbsd", "-u", "127.0.0.1", str(harbour.port)) as nc:
+        await answer_of(nc, command_for(harbour.topic, body, b""))
+
+
+async def bound_line(harbour, body):
+    await output_of("nc.openbsd", "-N", "127.0.0.1", str(harbour.line_port), stdin=body.bytes + b"\n")
+
+
+async def bound_length(harbour, body):
+    framed = len(body.bytes).to_bytes(4) + body.bytes
+    await output_of("nc.openbsd", "-N", "127.0.0.1", str(harbour.length_port), stdin=framed)
+
+
+async def bound_udp(harbour, body):
+    # A bound port answers nothing, so nc waits its shortest time and ends.
+    await output_of("nc.openbsd", "-u", "-w", "1", "127.0.0.1", str(harbour.udp_port), stdin=body.bytes)
+
+
+async def browser_fetch(harbour, body):
+    await harbour.browser.run(f"post({json.dumps(body.type)}, {encoded(body)})")
+
+
+async def browser_websocket(harbour, body):
+    send = "sendBinary" if body.kind == "binary" else "sendText"
+    await harbour.browser.run(f"{send}({encoded(body)})")
+
+
+def encoded(body):
+    return json.dumps(base64.b64encode(body.bytes).decode())
+
+
+async def python_websocket(harbour, body):
+    async with connect(f"{harbour.ws}/topics/{harbour.topic}") as socket:
+        await socket.send(body.bytes if body.kind == "binary" else body.bytes.decode())
+
+
+async def python_pogu(harbour, body):
+    command = command_for(harbour.topic, body, b"")
+    async with connect(f"{harbour.ws}/pogu") as socket:
+        await socket.send(command if body.kind == "binary" else command.decode())
+        answer = await asyncio.wait_for(socket.recv(decode=False), PUBLISH_SECONDS)
+        assert answer.startswith(b"OK"), answer
+
+
+def tool(via):
+    async def publish(harbour, body):
+        options = ["--url", harbour.http, "--via", via, "--type", body.type]
+        await output_of(harbour.pogu, "pub", *options, harbour.topic, "-", stdin=body.bytes)
+
+    return publish
+
+
+# Each with the kinds of bodies that it can say.
+PUBLISHERS = {
+    "curl-post": (curl_post, ALL),
+    "curl-post-http2": (curl_post_http2, ALL),
+    "nc-tcp": (nc_tcp, ALL),
+    "nc-udp": (nc_udp, ALL),
+    "bound-line": (bound_line, ("text",)),
+    "bound-length": (bound_length, UNTYPED),
+    "bound-udp": (bound_udp, UNTYPED),
+    "browser-fetch": (browser_fetch, ALL),
+    "browser-websocket": (browser_websocket, UNTYPED),
+    "python-websocket": (python_websocket, UNTYPED),
+    "python-pogu": (python_pogu, ALL),
+} | {f"pogu-pub-{via}": (tool(via), ALL) for via in ("http", "ws", "tcp", "udp", "auto")}
