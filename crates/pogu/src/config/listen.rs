@@ -5,10 +5,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
-use serde::Deserialize;
+use pogu_hub::Topic;
+use pogu_proto::framing::Framing;
+use serde::{Deserialize, Deserializer};
 
 use super::error::Wrong;
-use super::name::topic_check;
 
 /// The longest text of an IP address in a topic: eight groups of four digits.
 const IP_TEXT_MAX: &str = "ffff-ffff-ffff-ffff-ffff-ffff-ffff-ffff";
@@ -30,6 +31,7 @@ pub struct Listen {
     /// The topic whose messages go back to each client of a bound port.
     pub reply_topic: Option<TopicTemplate>,
     /// How messages are cut out of a bound TCP port's bytes; see [`Listen::framing`].
+    #[serde(default, deserialize_with = "framing")]
     pub framing: Option<Framing>,
 }
 
@@ -90,16 +92,19 @@ impl FromStr for Listen {
     }
 }
 
-/// How messages are cut out of the bytes of a bound port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Framing {
-    /// A line is a message; LF or CRLF ends it.
-    Line,
-    /// Four bytes of length, big-endian, before each message.
-    Length,
-    /// A datagram is a message.
-    Datagram,
+fn framing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Framing>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Word {
+        Line,
+        Length,
+        Datagram,
+    }
+    Ok(Some(match Word::deserialize(deserializer)? {
+        Word::Line => Framing::Line,
+        Word::Length => Framing::Length,
+        Word::Datagram => Framing::Datagram,
+    }))
 }
 
 /// Which of the two transports a listener opens.
@@ -257,12 +262,14 @@ impl FromStr for TopicTemplate {
                 "{text:?} has a placeholder that is not known; {{ip}} and {{port}} are"
             ));
         }
-        if longest.starts_with('$') {
+        let topic: Topic = longest
+            .parse()
+            .map_err(|why| format!("{text:?} is not a topic: {why}"))?;
+        if topic.is_reserved() {
             return Err(format!(
                 "{text:?} is reserved: a first token that begins with $ belongs to the server"
             ));
         }
-        topic_check(&longest).map_err(|why| format!("{text:?} is not a topic: {why}"))?;
         Ok(template)
     }
 }

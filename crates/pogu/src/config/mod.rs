@@ -5,7 +5,6 @@
 
 mod error;
 mod listen;
-mod name;
 mod sections;
 mod value;
 
@@ -18,15 +17,16 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use pogu_hub::Selector;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Invalid};
-pub use listen::{Address, Carriers, Framing, Listen, TopicTemplate};
+pub use listen::{Address, Carriers, Listen, TopicTemplate};
+pub use pogu_proto::framing::Framing;
 pub use sections::{Cors, Limits, LogFormat, LogLevel, SlowConsumer, Sse, TopicRule, WebSocket};
 pub use value::{parse_duration, parse_size};
 
 use error::Wrong;
-use name::pattern_check;
 
 /// The most lanes a server has; a number of a lane goes into 10 bits.
 pub const LANES_MAX: usize = 1024;
@@ -165,7 +165,7 @@ impl Config {
         self.limits.check()?;
         self.cors.check()?;
         for (index, rule) in self.topics.iter().enumerate() {
-            pattern_check(&rule.pattern).map_err(|why| {
+            rule.pattern.parse::<Selector>().map_err(|why| {
                 let message = format!("{:?} is not a pattern: {why}", rule.pattern);
                 Wrong::entry("topics", index, "pattern", message)
             })?;

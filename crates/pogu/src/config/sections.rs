@@ -120,9 +120,9 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Less than this and an ordinary browser's request does not fit.
-    const HEAD_BYTES_MIN: usize = 1 << 10;
-    const HEADERS_MIN: usize = 16;
+    /// Less than this and the requests of ordinary browsers do not fit; hyper takes no smaller buffer either.
+    const HEAD_BYTES_MIN: usize = 8 << 10;
+    const HEADERS_MIN: usize = 32;
 
     pub(super) fn check(&self) -> Result<(), Wrong> {
         let largest = value::size_text(self.message_bytes);
@@ -153,13 +153,13 @@ impl Limits {
             "head-bytes",
             self.head_bytes,
             Limits::HEAD_BYTES_MIN,
-            "ordinary requests would not fit; write at least 1KiB",
+            "ordinary requests would not fit; write at least 8KiB",
         )?;
         at_least(
             "headers",
             self.headers,
             Limits::HEADERS_MIN,
-            "ordinary requests would not fit; write at least 16",
+            "ordinary requests would not fit; write at least 32",
         )
     }
 }
@@ -232,22 +232,6 @@ impl Default for Cors {
 }
 
 impl Cors {
-    /// What `Access-Control-Allow-Origin` says to a page of this origin (Fetch, 3.2); none when it may not read the answer.
-    pub fn allow<'a>(&self, origin: &'a str) -> Option<&'a str> {
-        if self.any() {
-            return Some("*");
-        }
-        self.origins
-            .iter()
-            .any(|allowed| allowed == origin)
-            .then_some(origin)
-    }
-
-    /// Whether pages of every origin may use the server; if not, answers differ by `Origin` and caches are told so (`Vary`).
-    pub fn any(&self) -> bool {
-        self.origins.iter().any(|origin| origin == "*")
-    }
-
     pub(super) fn check(&self) -> Result<(), Wrong> {
         let wrong = self.origins.iter().find(|origin| !is_origin(origin));
         let Some(origin) = wrong else { return Ok(()) };

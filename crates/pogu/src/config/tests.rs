@@ -122,8 +122,8 @@ fn every_value_can_be_set() {
         [limits]
         message-bytes = "64KiB"
         mailbox-bytes = 65536
-        head-bytes = "1KiB"
-        headers = 16
+        head-bytes = "8KiB"
+        headers = 32
         connections = 1
         subscriptions = 2
         topics = 3
@@ -312,7 +312,7 @@ fn values_out_of_range_are_told_with_their_path() {
     }
     refused(
         "[[topics]]\npattern = \"a..b\"",
-        "pogu.toml:2:11: topics[0].pattern: \"a..b\" is not a pattern: a token between dots is empty",
+        "pogu.toml:2:11: topics[0].pattern: \"a..b\" is not a pattern: a token is empty at byte 2: every dot stands between two tokens",
     );
 }
 
@@ -370,7 +370,7 @@ fn bound_ports_are_checked_as_a_whole() {
     );
     refused(
         &listen("address = \"tcp://a:1\"\ntopic = \"a.*\""),
-        "pogu.toml:5:9: listen[1].topic: \"a.*\" is not a topic: white space, control characters, \"*\", \">\" and \"/\" cannot be part of a token",
+        "pogu.toml:5:9: listen[1].topic: \"a.*\" is not a topic: a topic cannot contain '*' (byte 2)",
     );
 }
 
@@ -534,23 +534,7 @@ fn words_are_read_for_flags() {
 }
 
 #[test]
-fn origins_are_checked_and_allowed() {
-    let any = Cors::default();
-    assert_eq!(any.allow("https://evil.example"), Some("*"));
-    let some = Cors {
-        origins: vec!["https://a.example".to_owned()],
-    };
-    assert_eq!(some.allow("https://a.example"), Some("https://a.example"));
-    for other in [
-        "https://b.example",
-        "http://a.example",
-        "https://a.example.evil",
-        "null",
-        "",
-    ] {
-        assert_eq!(some.allow(other), None, "{other}");
-    }
-    assert_eq!(Cors { origins: Vec::new() }.allow("https://a.example"), None);
+fn origins_are_checked() {
     for wrong in [
         "example.com",
         "https://Example.com",
