@@ -17,14 +17,14 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use pogu_hub::Selector;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Invalid};
 pub use listen::{Address, Carriers, Listen, TopicTemplate};
+pub use pogu_hub::Policy;
 pub use pogu_proto::framing::Framing;
-pub use sections::{Cors, Limits, LogFormat, LogLevel, SlowConsumer, Sse, TopicRule, WebSocket};
-pub use value::{parse_duration, parse_size};
+pub use sections::{Cors, Limits, LogFormat, LogLevel, Sse, TopicRule, WebSocket};
+pub use value::{Size, parse_duration};
 
 use error::Wrong;
 
@@ -134,6 +134,22 @@ impl Config {
             .min(LANES_MAX)
     }
 
+    /// The rules of the hub, in the same order.
+    pub fn hub_rules(&self) -> Vec<pogu_hub::Rule> {
+        self.topics.iter().map(TopicRule::to_hub).collect()
+    }
+
+    /// The bounds of the hub, as far as they can be set.
+    pub fn hub_limits(&self) -> pogu_hub::Limits {
+        pogu_hub::Limits {
+            topics: self.limits.topics,
+            history_bytes: self.limits.history.bytes(),
+            // What a subscription catches up with at once fits its mailbox.
+            page_bytes: self.limits.mailbox.bytes() / 2,
+            ..pogu_hub::Limits::default()
+        }
+    }
+
     fn check(&self) -> Result<(), Wrong> {
         if self.listen.is_empty() {
             return Err(Wrong::new(
@@ -163,14 +179,7 @@ impl Config {
         not_zero(&["sse", "keep-alive"], self.sse.keep_alive)?;
         not_zero(&["sse", "retry"], self.sse.retry)?;
         self.limits.check()?;
-        self.cors.check()?;
-        for (index, rule) in self.topics.iter().enumerate() {
-            rule.pattern.parse::<Selector>().map_err(|why| {
-                let message = format!("{:?} is not a pattern: {why}", rule.pattern);
-                Wrong::entry("topics", index, "pattern", message)
-            })?;
-        }
-        Ok(())
+        self.cors.check()
     }
 }
 

@@ -3,12 +3,13 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use pogu_hub::{Policy, Rule, Selector};
 use serde::Deserialize;
-use serde::de::IntoDeserializer;
 use serde::de::value::Error as WordError;
+use serde::de::{Deserializer, Error, IntoDeserializer};
 
 use super::error::Wrong;
-use super::value;
+use super::value::{self, Size};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -71,96 +72,78 @@ fn word<'de, T: Deserialize<'de>>(text: &'de str, known: &str) -> Result<T, Stri
     T::deserialize(deserializer).map_err(|_| format!("{text:?} is not {known}"))
 }
 
-/// What one client, and all of them together, may use. Nothing in the server grows beyond these.
+/// What one client, and all of them together, may use.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Limits {
-    /// Bytes of the body of one message.
-    #[serde(deserialize_with = "value::size")]
-    pub message_bytes: usize,
-    /// Bytes that wait for one client before the slow-consumer policy of the topic is applied.
-    #[serde(deserialize_with = "value::size")]
-    pub mailbox_bytes: usize,
-    /// Bytes of the head of an HTTP request, and of a line of the pogu dialect without its body.
-    #[serde(deserialize_with = "value::size")]
-    pub head_bytes: usize,
+    /// The body of one message.
+    pub message: Size,
+    /// What waits for one client before the slow-consumer policy of the topic is applied.
+    pub mailbox: Size,
+    /// The head of an HTTP request, and a command of the pogu dialect without its body.
+    pub head: Size,
     /// Header fields of one HTTP request.
     pub headers: usize,
     /// Clients at a time.
     pub connections: usize,
     /// Subscriptions of one client.
     pub subscriptions: usize,
-    /// Topics that have history.
+    /// Topics that are remembered; beyond, the one published to longest ago is forgotten.
     pub topics: usize,
-    /// Bytes of the history of all topics together.
-    #[serde(deserialize_with = "value::size")]
-    pub history_bytes: usize,
-    /// Messages in one answer to a poll.
-    pub poll_messages: usize,
+    /// The history of all topics together; beyond, the oldest messages go.
+    pub history: Size,
     /// The longest a poll may wait for a message.
     #[serde(deserialize_with = "value::duration")]
-    pub poll_wait: Duration,
+    pub wait: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            message_bytes: 1 << 20,
-            mailbox_bytes: 1 << 20,
-            head_bytes: 16 << 10,
+            message: Size::new(1 << 20),
+            mailbox: Size::new(1 << 20),
+            head: Size::new(16 << 10),
             headers: 100,
             connections: 100_000,
             subscriptions: 1_000,
             topics: 100_000,
-            history_bytes: 256 << 20,
-            poll_messages: 256,
-            poll_wait: Duration::from_secs(60),
+            history: Size::new(256 << 20),
+            wait: Duration::from_secs(60),
         }
     }
 }
 
 impl Limits {
-    /// Less than this and the requests of ordinary browsers do not fit; hyper takes no smaller buffer either.
-    const HEAD_BYTES_MIN: usize = 8 << 10;
+    /// Less than this and the requests of ordinary browsers do not fit; hyper takes no less either.
+    const HEAD_MIN: Size = Size::new(8 << 10);
     const HEADERS_MIN: usize = 32;
 
     pub(super) fn check(&self) -> Result<(), Wrong> {
-        let largest = value::size_text(self.message_bytes);
-        let at_least = |key, value: usize, least: usize, why: &str| {
-            if value >= least {
-                return Ok(());
-            }
-            Err(Wrong::new(&["limits", key], why))
+        let check = |key, good: bool, why: &str| match good {
+            true => Ok(()),
+            false => Err(Wrong::new(&["limits", key], why)),
         };
-        at_least("message-bytes", self.message_bytes, 1, "this may not be zero")?;
-        at_least("connections", self.connections, 1, "this may not be zero")?;
-        at_least("subscriptions", self.subscriptions, 1, "this may not be zero")?;
-        at_least("topics", self.topics, 1, "this may not be zero")?;
-        at_least("poll-messages", self.poll_messages, 1, "this may not be zero")?;
-        at_least(
-            "mailbox-bytes",
-            self.mailbox_bytes,
-            self.message_bytes,
-            &format!("the largest message would not fit; write at least limits.message-bytes, {largest}"),
-        )?;
-        at_least(
-            "history-bytes",
-            self.history_bytes,
-            self.message_bytes,
-            &format!("the largest message would not fit; write at least limits.message-bytes, {largest}"),
-        )?;
-        at_least(
-            "head-bytes",
-            self.head_bytes,
-            Limits::HEAD_BYTES_MIN,
-            "ordinary requests would not fit; write at least 8KiB",
-        )?;
-        at_least(
-            "headers",
-            self.headers,
-            Limits::HEADERS_MIN,
-            "ordinary requests would not fit; write at least 32",
-        )
+        let zero = "this may not be zero";
+        check("message", self.message.bytes() > 0, zero)?;
+        check("connections", self.connections > 0, zero)?;
+        check("subscriptions", self.subscriptions > 0, zero)?;
+        check("topics", self.topics > 0, zero)?;
+        let small = format!(
+            "the largest message would not fit; write at least limits.message, {}",
+            self.message
+        );
+        check("mailbox", self.mailbox >= self.message, &small)?;
+        check("history", self.history >= self.message, &small)?;
+        let small = format!(
+            "ordinary requests would not fit; write at least {}",
+            Limits::HEAD_MIN
+        );
+        check("head", self.head >= Limits::HEAD_MIN, &small)?;
+        let small = format!(
+            "ordinary requests would not fit; write at least {}",
+            Limits::HEADERS_MIN
+        );
+        check("headers", self.headers >= Limits::HEADERS_MIN, &small)
     }
 }
 
@@ -172,47 +155,60 @@ impl Limits {
     expecting = "a table: write [[topics]] on a line of its own and pattern = \"…\" below it"
 )]
 pub struct TopicRule {
-    /// The topics it is for: `orders.*`, `logs.>`.
-    pub pattern: String,
+    /// The topics it is for: `orders.*`, `logs.>`, `chat`.
+    #[serde(deserialize_with = "selector")]
+    pub pattern: Selector,
     /// Messages kept for each topic; 0 keeps none.
-    #[serde(default = "TopicRule::default_history")]
+    #[serde(default = "default_history")]
     pub history: usize,
     /// How long they are kept.
-    #[serde(
-        default = "TopicRule::default_history_age",
-        deserialize_with = "value::duration"
-    )]
+    #[serde(default = "default_history_age", deserialize_with = "value::duration")]
     pub history_age: Duration,
-    /// What happens when a client's mailbox is full.
-    #[serde(default)]
-    pub slow_consumer: SlowConsumer,
+    /// What happens when a client's mailbox is full. It is told what it missed in each case.
+    #[serde(default, deserialize_with = "policy")]
+    pub slow_consumer: Policy,
 }
 
 impl TopicRule {
-    /// Messages kept for a topic that no rule is for.
-    pub const fn default_history() -> usize {
-        256
-    }
-
-    /// How long messages are kept for a topic that no rule is for.
-    pub const fn default_history_age() -> Duration {
-        Duration::from_secs(5 * 60)
+    pub(super) fn to_hub(&self) -> Rule {
+        Rule {
+            pattern: self.pattern.clone(),
+            history: self.history,
+            history_age_ms: u64::try_from(self.history_age.as_millis()).unwrap_or(u64::MAX),
+            policy: self.slow_consumer,
+        }
     }
 }
 
-/// What happens when a client's mailbox is full. It is told what it missed in each case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SlowConsumer {
-    /// The oldest waiting messages go.
-    #[default]
-    DropOldest,
-    /// The new message goes.
-    DropNewest,
-    /// Only the last message of each topic waits.
-    Conflate,
-    /// The client goes.
-    Disconnect,
+fn default_history() -> usize {
+    Rule::default().history
+}
+
+fn default_history_age() -> Duration {
+    Duration::from_millis(Rule::default().history_age_ms)
+}
+
+fn selector<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Selector, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse()
+        .map_err(|why| D::Error::custom(format!("{text:?} is not a pattern: {why}")))
+}
+
+fn policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Word {
+        DropOldest,
+        DropNewest,
+        Conflate,
+        Disconnect,
+    }
+    Ok(match Word::deserialize(deserializer)? {
+        Word::DropOldest => Policy::DropOldest,
+        Word::DropNewest => Policy::DropNewest,
+        Word::Conflate => Policy::Conflate,
+        Word::Disconnect => Policy::Disconnect,
+    })
 }
 
 /// Which web pages may use the server, by their origin. Credentials are never allowed.

@@ -37,9 +37,9 @@ fn the_examples_in_the_default_file_are_valid() {
     assert_eq!(config.lanes, Some(4));
     assert_eq!(config.listen.len(), 2);
     assert_eq!(config.listen[1].framing(), Framing::Line);
-    assert_eq!(config.topics[0].history, TopicRule::default_history());
-    assert_eq!(config.topics[0].history_age, TopicRule::default_history_age());
-    assert_eq!(config.topics[0].slow_consumer, SlowConsumer::default());
+    assert_eq!(config.topics[0].history, 256);
+    assert_eq!(config.topics[0].history_age, Duration::from_secs(300));
+    assert_eq!(config.topics[0].slow_consumer, Policy::default());
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn the_default_file_has_every_key_and_no_other() {
             });
         }
     }
-    assert!(known.contains("limits.message-bytes") && known.contains("listen.reply-topic"));
+    assert!(known.contains("limits.message") && known.contains("listen.reply-topic"));
     assert_eq!(written, known);
 }
 
@@ -120,16 +120,15 @@ fn every_value_can_be_set() {
         reply-topic = "b"
         framing = "datagram"
         [limits]
-        message-bytes = "64KiB"
-        mailbox-bytes = 65536
-        head-bytes = "8KiB"
+        message = "64KiB"
+        mailbox = 65536
+        head = "8KiB"
         headers = 32
         connections = 1
         subscriptions = 2
         topics = 3
-        history-bytes = "2GiB"
-        poll-messages = 4
-        poll-wait = "0s"
+        history = "2GiB"
+        wait = "0s"
         [[topics]]
         pattern = "a.*.>"
         history = 0
@@ -155,9 +154,9 @@ fn every_value_can_be_set() {
     );
     assert_eq!(config.listen[0].address.to_string(), "[::1]:80");
     assert_eq!(config.listen[1].address.to_string(), "udp://example.com:81");
-    assert_eq!(config.limits.message_bytes, config.limits.mailbox_bytes);
-    assert_eq!(config.limits.history_bytes, 2 << 30);
-    assert_eq!(config.topics[0].slow_consumer, SlowConsumer::Conflate);
+    assert_eq!(config.limits.message, config.limits.mailbox);
+    assert_eq!(config.limits.history, Size::new(2 << 30));
+    assert_eq!(config.topics[0].slow_consumer, Policy::Conflate);
     assert!(!config.websocket.compression);
     assert_eq!(config.sse.retry, Duration::from_secs(8));
 }
@@ -173,8 +172,8 @@ fn an_unknown_key_is_told_with_its_place_and_the_key_that_was_meant() {
         "pogu.toml:1:3: unknown key \"shutdown_timeout\" at the top level; did you mean \"shutdown-timeout\"?",
     );
     refused(
-        "[limits]\nmesage-bytse = 1",
-        "pogu.toml:2:1: unknown key \"mesage-bytse\" in [limits]; did you mean \"message-bytes\"?",
+        "[limits]\nmesage = 1",
+        "pogu.toml:2:1: unknown key \"mesage\" in [limits]; did you mean \"message\"?",
     );
     refused(
         "[sse]\nkeepalive = \"1s\"",
@@ -221,12 +220,12 @@ fn wrong_types_are_told_with_the_value_and_what_goes_there() {
         "pogu.toml:1:9: lanes: invalid type: string \"four\", expected a whole number",
     );
     refused(
-        "[limits]\nmessage-bytes = \"1MB\"",
-        "pogu.toml:2:17: limits.message-bytes: \"1MB\" is not a size such as \"64KiB\" or \"1MiB\", or a whole number of bytes",
+        "[limits]\nmessage = \"1MB\"",
+        "pogu.toml:2:11: limits.message: \"1MB\" is not a size such as \"64KiB\" or \"1MiB\", or a whole number of bytes",
     );
     refused(
-        "[limits]\nmessage-bytes = -1",
-        "pogu.toml:2:17: limits.message-bytes: invalid value: integer `-1`, expected a size such as \"64KiB\" or \"1MiB\", or a whole number of bytes",
+        "[limits]\nmessage = -1",
+        "pogu.toml:2:11: limits.message: invalid value: integer `-1`, expected a size such as \"64KiB\" or \"1MiB\", or a whole number of bytes",
     );
     refused(
         "head-timeout = 10",
@@ -291,21 +290,20 @@ fn values_out_of_range_are_told_with_their_path() {
         "pogu.toml:2:9: sse.retry: this may not be zero",
     );
     refused(
-        "[limits]\nmessage-bytes = \"2MiB\"",
-        "pogu.toml:1:1: limits.mailbox-bytes: the largest message would not fit; write at least limits.message-bytes, 2MiB",
+        "[limits]\nmessage = \"2MiB\"",
+        "pogu.toml:1:1: limits.mailbox: the largest message would not fit; write at least limits.message, 2MiB",
     );
     refused(
-        "[limits]\nhistory-bytes = \"1KiB\"",
-        "pogu.toml:2:17: limits.history-bytes: the largest message would not fit; write at least limits.message-bytes, 1MiB",
+        "[limits]\nhistory = \"1KiB\"",
+        "pogu.toml:2:11: limits.history: the largest message would not fit; write at least limits.message, 1MiB",
     );
     for key in [
-        "message-bytes",
+        "message",
         "headers",
-        "head-bytes",
+        "head",
         "connections",
         "subscriptions",
         "topics",
-        "poll-messages",
     ] {
         let error = refusal(&format!("[limits]\n{key} = 0"));
         assert!(error.contains(&format!(": limits.{key}: ")), "{error}");
@@ -463,7 +461,7 @@ fn sizes_are_read() {
         ("1MiB", 1 << 20),
         ("3GiB", 3 << 30),
     ] {
-        assert_eq!(parse_size(text), Ok(bytes));
+        assert_eq!(text.parse(), Ok(Size::new(bytes)));
     }
     for text in [
         "",
@@ -476,7 +474,7 @@ fn sizes_are_read() {
         "99999999999999999999",
         "18446744073709551615KiB",
     ] {
-        assert!(parse_size(text).is_err(), "{text}");
+        assert!(text.parse::<Size>().is_err(), "{text}");
     }
     for (bytes, text) in [
         (0, "0B"),
@@ -485,7 +483,7 @@ fn sizes_are_read() {
         (3 << 20, "3MiB"),
         (1 << 31, "2GiB"),
     ] {
-        assert_eq!(value::size_text(bytes), text);
+        assert_eq!(Size::new(bytes).to_string(), text);
     }
 }
 
