@@ -1,1 +1,38 @@
 //! Client of pogu and of the protocols it speaks.
+//!
+//! A [`Subscriber`] reads a topic or pattern by one of the ways of [`Via`] and outlives its connections; a [`Publisher`] brings
+//! messages to topics, each exactly once. Both take a [`Target`], which is a URL that was read, and [`Options`]. A
+//! [`Pipe`] is one plain two-way conversation, as it is: nothing is made anew.
+//!
+//! Everything runs on tokio; the protocols themselves are those of `pogu-proto`.
+
+#![forbid(unsafe_code)]
+
+mod backoff;
+mod conversation;
+mod error;
+mod http;
+mod ladder;
+mod limits;
+mod link;
+mod message;
+mod options;
+mod pipe;
+mod publisher;
+mod socket;
+mod subscriber;
+mod target;
+mod trace;
+mod via;
+mod wire;
+mod ws;
+
+pub use error::Error;
+pub use message::{Gap, Message, is_json};
+pub use options::Options;
+pub use pipe::{Pipe, Received};
+pub use publisher::{Draft, Pending, Publisher, Receipt};
+pub use subscriber::{Event, Subscriber};
+pub use target::{DEFAULT_PORT, Scheme, Target};
+pub use trace::{Call, Trace, TraceStep, Transport};
+pub use via::{UnknownVia, Via};

@@ -1,0 +1,120 @@
+use std::io;
+use std::time::Duration;
+
+/// Why something did not work, by who can do something about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The caller's URL cannot be used.
+    #[error("{url:?} cannot be used: {why}")]
+    BadUrl {
+        /// What was given.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+
+    /// The URL asks for TLS.
+    #[error("{scheme}:// needs TLS, and TLS is not there yet; try the same URL without the last s")]
+    TlsMissing {
+        /// `https` or `wss`.
+        scheme: String,
+    },
+
+    /// The caller asked for something that this way of carrying messages cannot do.
+    #[error("{0}")]
+    Unsupported(String),
+
+    /// The host's name has no address.
+    #[error("cannot find the address of {host}: {source}")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// No connection came about.
+    #[error("cannot connect to {address}: {source}")]
+    Connect {
+        /// `host:port`.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// The connection broke.
+    #[error("the connection to {address} broke: {source}")]
+    Broken {
+        /// `host:port`.
+        address: String,
+        /// What the system or the HTTP library said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// The server ended the connection.
+    #[error("the server ended the connection{}", if .0.is_empty() { String::new() } else { format!(": {}", .0) })]
+    Ended(String),
+
+    /// Nothing was heard for too long.
+    #[error("nothing was heard from {address} for {}.{:01} s", .after.as_secs(), .after.subsec_millis() / 100)]
+    Silent {
+        /// `host:port`.
+        address: String,
+        /// For how long.
+        after: Duration,
+    },
+
+    /// An HTTP answer other than success.
+    #[error("the server answered {status}: {why}")]
+    Status {
+        /// The status code.
+        status: u16,
+        /// The problem's detail or title (RFC 9457), or the reason phrase.
+        why: String,
+    },
+
+    /// A pogu `ERR`.
+    #[error("the server answered {code}: {why}")]
+    Refused {
+        /// The error's code, as `bad-topic`.
+        code: String,
+        /// The error's text.
+        why: String,
+    },
+
+    /// The server said something that its protocol does not allow, or more than this client takes.
+    #[error("the server does not keep to the protocol: {0}")]
+    Violation(String),
+
+    /// The subscriber or publisher ended earlier, by an error that was already told.
+    #[error("it ended before")]
+    Closed,
+}
+
+impl Error {
+    /// Whether trying again cannot help: the same request would meet the same answer.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Error::BadUrl { .. }
+            | Error::TlsMissing { .. }
+            | Error::Unsupported(_)
+            | Error::Refused { .. }
+            | Error::Closed => true,
+            Error::Status { status, .. } => (400..500).contains(status) && ![408, 425, 429].contains(status),
+            Error::Resolve { .. }
+            | Error::Connect { .. }
+            | Error::Broken { .. }
+            | Error::Ended(_)
+            | Error::Silent { .. }
+            | Error::Violation(_) => false,
+        }
+    }
+
+    pub(crate) fn broken(address: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Error::Broken {
+            address: address.to_owned(),
+            source: source.into(),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! One subscription over one connection: what a [`crate::Subscriber`] makes anew whenever it breaks.
+
+mod body;
+mod pogu;
+mod poll;
+mod sse;
+mod stream;
+mod udp;
+
+use crate::conversation::Conversation;
+use crate::{Error, Gap, Message, Options, Target, Via};
+
+use self::poll::PollLink;
+use self::sse::SseLink;
+use self::stream::StreamLink;
+
+pub(crate) use self::pogu::PoguLink;
+pub(crate) use self::udp::UdpLink;
+
+/// What is subscribed to, and how to go about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) target: Target,
+    pub(crate) pattern: String,
+    pub(crate) options: Options,
+    /// There are other ways to try: one that does not show that it works is left for the next.
+    pub(crate) choosy: bool,
+}
+
+/// What a link brings.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Message(Message),
+    Gap(Gap),
+    /// Everything up to this cursor was seen.
+    Position(String),
+}
+
+#[derive(Debug)]
+pub(crate) enum Link {
+    Poll(PollLink),
+    Stream(StreamLink),
+    Sse(SseLink),
+    Pogu(Box<PoguLink>),
+    Udp(UdpLink),
+}
+
+impl Link {
+    /// Subscribes from `after` on, from now without it. A server that knows its head tells it as the first
+    /// [`Step::Position`].
+    pub(crate) async fn open(plan: &Plan, via: Via, after: Option<&str>) -> Result<Self, Error> {
+        Ok(match via {
+            Via::Poll => Link::Poll(PollLink::open(plan, after, false).await?),
+            Via::LongPoll => Link::Poll(PollLink::open(plan, after, true).await?),
+            Via::Stream => Link::Stream(StreamLink::open(plan, after).await?),
+            Via::Sse => Link::Sse(SseLink::open(plan, after).await?),
+            Via::Ws => {
+                let conversation = Conversation::ws(&plan.target, &plan.options).await?;
+                Link::Pogu(Box::new(PoguLink::open(plan, after, conversation).await?))
+            }
+            Via::Tcp => {
+                let conversation = Conversation::tcp(&plan.target, &plan.options).await?;
+                Link::Pogu(Box::new(PoguLink::open(plan, after, conversation).await?))
+            }
+            Via::Udp => Link::Udp(UdpLink::open(plan, after).await?),
+            Via::Http | Via::Auto => {
+                return Err(Error::Unsupported(format!(
+                    "{via} is no way to subscribe; try stream, sse or longpoll"
+                )));
+            }
+        })
+    }
+
+    /// The next thing that arrives; after an error the link is done.
+    pub(crate) async fn next(&mut self, plan: &Plan) -> Result<Step, Error> {
+        match self {
+            Link::Poll(link) => link.next(plan).await,
+            Link::Stream(link) => link.next(plan).await,
+            Link::Sse(link) => link.next(plan).await,
+            Link::Pogu(link) => link.next().await,
+            Link::Udp(link) => link.next(plan).await,
+        }
+    }
+
+    /// Says goodbye, where there is a word for it.
+    pub(crate) async fn close(&mut self, plan: &Plan) -> Result<(), Error> {
+        match self {
+            Link::Poll(_) | Link::Stream(_) | Link::Sse(_) => Ok(()),
+            Link::Pogu(link) => link.close().await,
+            Link::Udp(link) => link.close(plan).await,
+        }
+    }
+}

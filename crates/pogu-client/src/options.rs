@@ -1,0 +1,37 @@
+use std::time::Duration;
+
+use crate::Trace;
+
+/// How a subscriber or publisher goes about its connections.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The longest wait for a connection, for a handshake and for the head of an answer.
+    pub connect_timeout: Duration,
+    /// With nothing heard for so long, a WebSocket or TCP connection is asked for a sign of life; with nothing heard for
+    /// twice as long, any connection is taken for dead and made anew.
+    pub idle_timeout: Duration,
+    /// The first wait between attempts to connect again; each failure doubles it, and the wait is a random part of it.
+    pub backoff_base: Duration,
+    /// The longest wait between attempts.
+    pub backoff_cap: Duration,
+    /// How long a publisher tries to bring one message to the server before it gives up.
+    pub publish_timeout: Duration,
+    /// The wait between two requests of [`crate::Via::Poll`] when there was nothing new.
+    pub poll_interval: Duration,
+    /// Is told each step of every socket's life.
+    pub trace: Option<Trace>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+            backoff_base: Duration::from_millis(250),
+            backoff_cap: Duration::from_secs(10),
+            publish_timeout: Duration::from_secs(30),
+            poll_interval: Duration::from_secs(1),
+            trace: None,
+        }
+    }
+}

@@ -1,0 +1,249 @@
+use bytes::Bytes;
+use pogu_proto::pogu::Command;
+use pogu_proto::ws::Kind;
+use tokio::time::{Duration, Instant, timeout};
+
+use crate::conversation::Conversation;
+use crate::limits::{BACKLOG_BYTES_MAX, DATAGRAM_BYTES_MAX, GOODBYE_MAX};
+use crate::link::{Link, Plan, PoguLink, Step, UdpLink};
+use crate::publisher::{Draft, Publisher};
+use crate::socket::{TcpConnection, UdpConnection};
+use crate::wire::{Moved, Wire};
+use crate::ws::WsConnection;
+use crate::{Error, Gap, Options, Scheme, Target, Via};
+
+/// How long a wait for input lasts before it is begun again.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// One plain two-way conversation with whatever a URL names. It ends when its connection does.
+///
+/// | URL | up | down |
+/// | --- | --- | --- |
+/// | `tcp://host:port` | bytes | bytes |
+/// | `udp://host:port` | datagrams | datagrams |
+/// | `ws://host:port/any/path` | messages | messages |
+/// | `tcp://host:port/topic`, `udp://…` | `PUB` | `MSG` of a `SUB` |
+/// | `http://host:port/topics/topic` | `POST` | a stream, or Server-Sent Events |
+#[derive(Debug)]
+pub struct Pipe {
+    plan: Plan,
+    ends: Ends,
+}
+
+/// What came down a pipe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Received {
+    /// A piece of a byte stream.
+    Bytes(Bytes),
+    /// A whole message or datagram.
+    Message(Bytes),
+    /// Messages were lost on the way.
+    Gap(Gap),
+}
+
+#[derive(Debug)]
+enum Ends {
+    Tcp(Wire),
+    Udp {
+        socket: UdpConnection,
+        buffer: Box<[u8]>,
+    },
+    Ws(Box<WsConnection>),
+    PoguTcp(Box<PoguLink>),
+    PoguUdp(Box<UdpLink>),
+    Http {
+        down: Box<Link>,
+        up: Box<Publisher>,
+    },
+}
+
+impl Pipe {
+    /// Connects to what `target` names. `via` chooses between [`Via::Stream`] and [`Via::Sse`] for `http`.
+    ///
+    /// # Errors
+    ///
+    /// No connection came about, or the URL names nothing that can be talked to.
+    pub async fn open(target: &Target, via: Via, options: Options) -> Result<Self, Error> {
+        let topic = target.topic();
+        let pattern = topic.clone().unwrap_or_default();
+        let after = target.query_value("after");
+        let plan = Plan {
+            target: target.clone(),
+            pattern,
+            options,
+            choosy: false,
+        };
+        let options = &plan.options;
+        let ends = match (target.scheme, topic) {
+            (Scheme::Tcp, None) => {
+                let trace = options.trace.as_ref();
+                let socket = TcpConnection::connect(target, trace, options.connect_timeout).await?;
+                Ends::Tcp(Wire::new(socket, Vec::new()))
+            }
+            (Scheme::Udp, None) => {
+                let socket = UdpConnection::connect(target, options.trace.as_ref()).await?;
+                Ends::Udp {
+                    socket,
+                    buffer: vec![0; DATAGRAM_BYTES_MAX].into(),
+                }
+            }
+            (Scheme::Ws, _) => {
+                let path = target.path_and_query();
+                Ends::Ws(Box::new(WsConnection::open(target, &path, options).await?))
+            }
+            (Scheme::Tcp, Some(_)) => {
+                let conversation = Conversation::tcp(target, options).await?;
+                Ends::PoguTcp(Box::new(
+                    PoguLink::open(&plan, after.as_deref(), conversation).await?,
+                ))
+            }
+            (Scheme::Udp, Some(_)) => Ends::PoguUdp(Box::new(UdpLink::open(&plan, after.as_deref()).await?)),
+            (Scheme::Http, Some(_)) => {
+                let via = if via == Via::Sse { Via::Sse } else { Via::Stream };
+                let down = Box::new(Link::open(&plan, via, after.as_deref()).await?);
+                let up = Box::new(Publisher::connect(target, Via::Http, options.clone()).await?);
+                Ends::Http { down, up }
+            }
+            (Scheme::Http, None) => {
+                let why = "an http URL needs a topic, as in http://127.0.0.1:7070/topics/chat";
+                return Err(Error::BadUrl {
+                    url: target.to_string(),
+                    why: why.into(),
+                });
+            }
+        };
+        Ok(Self { plan, ends })
+    }
+
+    /// Whether [`Pipe::send`] may be called: less than a megabyte waits to be written.
+    pub fn has_room(&self) -> bool {
+        let backlog = match &self.ends {
+            Ends::Tcp(wire) => wire.backlog(),
+            Ends::Ws(connection) => connection.backlog(),
+            Ends::PoguTcp(link) => link.backlog(),
+            Ends::Udp { .. } | Ends::PoguUdp(_) | Ends::Http { .. } => 0,
+        };
+        backlog < BACKLOG_BYTES_MAX
+    }
+
+    /// Sends a line, given without its end: as a line of a byte stream, or as a message or datagram. On TCP and WebSocket it is
+    /// written while [`Pipe::next`] waits.
+    ///
+    /// # Errors
+    ///
+    /// The line cannot be sent this way, or the connection broke.
+    pub async fn send(&mut self, line: &[u8]) -> Result<(), Error> {
+        let topic = self.plan.pattern.as_str();
+        let publish = Command::Publish {
+            topic,
+            event: None,
+            content_type: None,
+            key: None,
+            body: line,
+        };
+        match &mut self.ends {
+            Ends::Tcp(wire) => {
+                wire.out.extend_from_slice(line);
+                wire.out.push(b'\n');
+                Ok(())
+            }
+            Ends::Udp { socket, .. } => {
+                let address = self.plan.target.authority();
+                socket
+                    .send(line)
+                    .await
+                    .map_err(|error| Error::broken(&address, error))
+            }
+            Ends::Ws(connection) => {
+                let kind = if std::str::from_utf8(line).is_ok() {
+                    Kind::Text
+                } else {
+                    Kind::Binary
+                };
+                connection.send(kind, line);
+                Ok(())
+            }
+            Ends::PoguTcp(link) => {
+                link.send(&publish);
+                Ok(())
+            }
+            Ends::PoguUdp(link) => link.say(&self.plan, &publish).await,
+            Ends::Http { up, .. } => {
+                let draft = Draft {
+                    topic: topic.to_owned(),
+                    body: Bytes::copy_from_slice(line),
+                    ..Draft::default()
+                };
+                up.publish(draft).await?.await.map(drop)
+            }
+        }
+    }
+
+    /// Waits for what comes down; `None` at the end of a byte stream. Can be cancelled without loss.
+    ///
+    /// # Errors
+    ///
+    /// The connection broke, or the server ended it.
+    pub async fn next(&mut self) -> Result<Option<Received>, Error> {
+        loop {
+            let step = match &mut self.ends {
+                Ends::Tcp(wire) => return read_bytes(wire, &self.plan.target).await,
+                Ends::Udp { socket, buffer } => {
+                    let received = socket.recv(buffer).await;
+                    let size =
+                        received.map_err(|error| Error::broken(&self.plan.target.authority(), error))?;
+                    return Ok(Some(Received::Message(Bytes::copy_from_slice(&buffer[..size]))));
+                }
+                Ends::Ws(connection) => {
+                    let message = connection
+                        .next(|_, payload| Bytes::copy_from_slice(payload))
+                        .await?;
+                    return Ok(Some(Received::Message(message)));
+                }
+                Ends::PoguTcp(link) => link.next().await?,
+                Ends::PoguUdp(link) => link.next(&self.plan).await?,
+                Ends::Http { down, .. } => down.next(&self.plan).await?,
+            };
+            match step {
+                Step::Message(message) => return Ok(Some(Received::Message(message.body))),
+                Step::Gap(gap) => return Ok(Some(Received::Gap(gap))),
+                // Nothing that a pipe shows.
+                Step::Position(_) => {}
+            }
+        }
+    }
+
+    /// Writes what waits to be written and says goodbye, for a second at most.
+    pub async fn close(mut self) {
+        let saying = async {
+            match &mut self.ends {
+                Ends::Tcp(wire) => wire.flush().await.map_err(|error| Error::broken("", error)),
+                Ends::Udp { .. } => Ok(()),
+                Ends::Ws(connection) => connection.close().await,
+                Ends::PoguTcp(link) => link.close().await,
+                Ends::PoguUdp(link) => link.close(&self.plan).await,
+                Ends::Http { .. } => Ok(()),
+            }
+        };
+        // A server that does not hear it notices the end of the connection.
+        let _ = timeout(GOODBYE_MAX, saying).await;
+    }
+}
+
+async fn read_bytes(wire: &mut Wire, target: &Target) -> Result<Option<Received>, Error> {
+    loop {
+        match wire
+            .wait(Instant::now() + LONG)
+            .await
+            .map_err(|error| Error::broken(&target.authority(), error))?
+        {
+            Moved::Input => {
+                let bytes = wire.read(|reader, _| Bytes::copy_from_slice(reader.take(usize::MAX)));
+                return Ok(Some(Received::Bytes(bytes)));
+            }
+            Moved::End => return Ok(None),
+            Moved::Nothing => {}
+        }
+    }
+}

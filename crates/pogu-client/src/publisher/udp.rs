@@ -1,0 +1,149 @@
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use super::pogu::command;
+use super::{Job, Plan, Receipt};
+use crate::Error;
+use crate::conversation::{Reply, parse};
+use crate::limits::DATAGRAM_BYTES_MAX;
+use crate::socket::UdpConnection;
+
+/// The wait before a datagram is sent again that nothing has answered; it doubles each time, up to [`RETRY_MAX`].
+const RETRY: Duration = Duration::from_millis(200);
+const RETRY_MAX: Duration = Duration::from_secs(3);
+
+/// How long a socket is used after its last datagram, well below the 10 s for which a server remembers its address.
+const REMEMBERED: Duration = Duration::from_secs(5);
+
+/// One datagram after the other, each sent until it is answered.
+#[derive(Debug)]
+pub(super) struct UdpPublisher {
+    plan: Plan,
+    socket: Option<Socket>,
+    buffer: Box<[u8]>,
+}
+
+#[derive(Debug)]
+struct Socket {
+    connection: UdpConnection,
+    used: Instant,
+    /// Datagrams sent; the server counts those that arrive and answers by number.
+    sent: u64,
+}
+
+impl UdpPublisher {
+    pub(super) async fn connect(plan: Plan) -> Result<Self, Error> {
+        let socket = Some(Socket::open(&plan).await?);
+        Ok(Self {
+            plan,
+            socket,
+            buffer: vec![0; DATAGRAM_BYTES_MAX].into(),
+        })
+    }
+
+    pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(job) = jobs.recv().await {
+            let result = self.publish(&job).await;
+            job.tell(result);
+        }
+    }
+
+    async fn publish(&mut self, job: &Job) -> Result<Receipt, Error> {
+        let mut datagram = Vec::new();
+        command(&job.draft, &job.key).encode(&mut datagram);
+        if datagram.len() > DATAGRAM_BYTES_MAX {
+            let why = format!(
+                "the message takes {} bytes, and a datagram has at most {DATAGRAM_BYTES_MAX}; publish it by http, ws or tcp",
+                datagram.len()
+            );
+            return Err(Error::Unsupported(why));
+        }
+        let mut wait = RETRY;
+        let mut refused = None;
+        loop {
+            let mut socket = match self.socket.take().filter(Socket::is_known) {
+                Some(socket) => socket,
+                None => Socket::open(&self.plan).await?,
+            };
+            let until = job.deadline.min(Instant::now() + wait);
+            match socket.exchange(&datagram, until, &mut self.buffer).await {
+                Ok(Some(result)) => {
+                    self.socket = Some(socket);
+                    return result;
+                }
+                // A socket whose datagram was not answered in time is left: a late answer must not be taken for the next one's.
+                Ok(None) => {}
+                // Nobody listens there now; the time runs nevertheless.
+                Err(error) => {
+                    refused = Some(error);
+                    tokio::time::sleep_until(until).await;
+                }
+            }
+            if Instant::now() >= job.deadline {
+                let address = self.plan.target.authority();
+                let silent = Error::Silent {
+                    address: address.clone(),
+                    after: self.plan.options.publish_timeout,
+                };
+                return Err(match refused {
+                    Some(source) => Error::Connect { address, source },
+                    None => silent,
+                });
+            }
+            wait = (wait * 2).min(RETRY_MAX);
+        }
+    }
+}
+
+impl Socket {
+    async fn open(plan: &Plan) -> Result<Self, Error> {
+        let connection = UdpConnection::connect(&plan.target, plan.options.trace.as_ref()).await?;
+        Ok(Self {
+            connection,
+            used: Instant::now(),
+            sent: 0,
+        })
+    }
+
+    /// Whether the server still counts on from the last datagram: it forgets an address after some silence.
+    fn is_known(&self) -> bool {
+        self.used.elapsed() < REMEMBERED
+    }
+
+    /// Sends a datagram and waits for its answer; `None` if there is none until `until`.
+    async fn exchange(
+        &mut self,
+        datagram: &[u8],
+        until: Instant,
+        buffer: &mut [u8],
+    ) -> std::io::Result<Option<Result<Receipt, Error>>> {
+        self.connection.send(datagram).await?;
+        self.sent += 1;
+        self.used = Instant::now();
+        loop {
+            let Ok(received) = timeout_at(until, self.connection.recv(buffer)).await else {
+                return Ok(None);
+            };
+            match parse(&buffer[..received?]) {
+                Ok(Reply::Ok {
+                    seq,
+                    cursor: Some(cursor),
+                    ..
+                }) if seq == self.sent => {
+                    return Ok(Some(Ok(Receipt { cursor })));
+                }
+                Ok(Reply::Refused {
+                    seq: Some(seq),
+                    code,
+                    why,
+                }) if seq == self.sent => {
+                    return Ok(Some(Err(Error::Refused { code, why })));
+                }
+                // One bad datagram says nothing about the next.
+                _ => {}
+            }
+        }
+    }
+}
