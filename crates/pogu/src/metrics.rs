@@ -123,17 +123,20 @@ pub enum Loss {
     UdpNoRoom,
     /// The message is larger than a datagram.
     UdpTooLarge,
+    /// The address has not shown that it receives what is sent to it, and has had its share.
+    UdpUnverified,
 }
 
 impl Loss {
     /// All of them, in order.
-    pub const ALL: [Loss; 6] = [
+    pub const ALL: [Loss; 7] = [
         Loss::Oldest,
         Loss::Newest,
         Loss::Conflated,
         Loss::Disconnected,
         Loss::UdpNoRoom,
         Loss::UdpTooLarge,
+        Loss::UdpUnverified,
     ];
 
     /// The label `reason`.
@@ -145,6 +148,7 @@ impl Loss {
             Loss::Disconnected => "mailbox-disconnect",
             Loss::UdpNoRoom => "udp-no-room",
             Loss::UdpTooLarge => "udp-too-large",
+            Loss::UdpUnverified => "udp-unverified",
         }
     }
 }

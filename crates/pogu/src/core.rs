@@ -1,0 +1,157 @@
+//! What the sessions of a lane share: the hub seen from here, codecs, scratch buffers and the turn's time.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use pogu_hub::{
+    After, Cursor, Draft, Hub, PublishError, Receipt, Selector, SubscribeError, SubscriptionId, Subscriptions,
+};
+use pogu_proto::{Time, pogu, ws};
+use slab::Slab;
+use tokio::sync::oneshot;
+
+use crate::config::Config;
+use crate::metrics::LaneCounters;
+use crate::peer::PeerId;
+use crate::signal::Signals;
+
+/// Publishes whose answer is waited for at most, in one lane. One more is published without an answer.
+const WAITING_MAX: usize = 1 << 20;
+
+/// Times of sessions, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// A response stream that was silent for so long gets a comment.
+    pub(crate) keep_alive: u64,
+    /// A peer that has taken nothing for so long although something waits is cut.
+    pub(crate) write_stall: u64,
+    /// A peer that was told the end has so long to go.
+    pub(crate) linger: u64,
+}
+
+/// Who waits for the cursor of a publish.
+pub(crate) enum Waiting {
+    Peer { peer: PeerId, seq: u64 },
+    Request(oneshot::Sender<Result<Cursor, PublishError>>),
+}
+
+pub(crate) struct Core {
+    pub(crate) index: u16,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) counters: Arc<LaneCounters>,
+    pub(crate) times: Times,
+    pub(crate) pogu_limits: pogu::Limits,
+    pub(crate) ws_limits: Arc<ws::Limits>,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) signals: Rc<Signals>,
+    /// For what is sent; what is received has a codec of its own, as its events borrow from it.
+    pub(crate) codec: ws::Codec,
+    pub(crate) scratch: Vec<u8>,
+    /// This turn's time.
+    pub(crate) now: Time,
+    /// The same in milliseconds since 1970, for messages.
+    pub(crate) unix: u64,
+    drafts: Vec<Draft>,
+    waiting: Slab<Waiting>,
+}
+
+impl Core {
+    #[expect(clippy::too_many_arguments, reason = "called once, by the lane")]
+    pub(crate) fn new(
+        index: u16,
+        hub: Arc<Hub>,
+        config: Arc<Config>,
+        counters: Arc<LaneCounters>,
+        times: Times,
+        ws_limits: Arc<ws::Limits>,
+        signals: Rc<Signals>,
+        seed: u64,
+    ) -> Self {
+        let pogu_limits = pogu::Limits {
+            head: config.limits.head.bytes(),
+            body: config.limits.message.bytes(),
+        };
+        Self {
+            index,
+            hub,
+            config,
+            counters,
+            times,
+            pogu_limits,
+            ws_limits,
+            subscriptions: Subscriptions::new(usize::from(index)),
+            signals,
+            codec: ws::Codec::new(seed),
+            scratch: Vec::new(),
+            now: Time(0),
+            unix: 0,
+            drafts: Vec::new(),
+            waiting: Slab::new(),
+        }
+    }
+
+    /// A number that names `peer` among all peers of all lanes; never 0.
+    pub(crate) fn origin(&self, peer: PeerId) -> u64 {
+        (u64::from(self.index) + 1) << 32 | u64::from(peer.serial)
+    }
+
+    /// Collects a message; all of a turn go down to the engine together.
+    pub(crate) fn draft(&mut self, draft: Draft) {
+        self.drafts.push(draft);
+        if self.drafts.len() >= Self::DRAFTS_MAX {
+            self.publish();
+        }
+    }
+
+    /// Drafts that are collected before they go down, however long the turn.
+    const DRAFTS_MAX: usize = 512;
+
+    /// Hands the collected drafts to the engine.
+    pub(crate) fn publish(&mut self) {
+        if !self.drafts.is_empty() {
+            self.hub.publish(self.unix, &mut self.drafts);
+        }
+    }
+
+    /// Asks for the answer to a publish.
+    pub(crate) fn receipt(&mut self, who: Waiting) -> Option<Receipt> {
+        let ticket = (self.waiting.len() < WAITING_MAX).then(|| self.waiting.insert(who) as u64)?;
+        Some(Receipt {
+            lane: self.index,
+            ticket,
+        })
+    }
+
+    /// Who waits with `ticket`.
+    pub(crate) fn waited(&mut self, ticket: u64) -> Option<Waiting> {
+        self.waiting.try_remove(usize::try_from(ticket).ok()?)
+    }
+
+    pub(crate) fn subscribe(
+        &mut self,
+        peer: PeerId,
+        selector: Selector,
+        after: After,
+        echo: bool,
+    ) -> Result<SubscriptionId, SubscribeError> {
+        let exclude = if echo { 0 } else { self.origin(peer) };
+        let outcome = self
+            .subscriptions
+            .subscribe(&self.hub, self.unix, peer.slot, selector, after, exclude)?;
+        Ok(outcome.id)
+    }
+
+    pub(crate) fn unsubscribe(&mut self, id: SubscriptionId) {
+        self.subscriptions.unsubscribe(&self.hub, id);
+    }
+
+    /// The place in `ids` of the subscription to `pattern`.
+    pub(crate) fn find(&self, ids: &[SubscriptionId], pattern: &str) -> Option<usize> {
+        ids.iter().position(|id| {
+            self.subscriptions
+                .selector(*id)
+                .is_some_and(|selector| selector.as_str() == pattern)
+        })
+    }
+}

@@ -1,0 +1,361 @@
+//! The end of a turn: each dirty peer gets one write of all that waits for it.
+
+use std::mem;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use pogu_hub::{Letter, Mailbox};
+use pogu_proto::ws;
+
+use crate::form::Form;
+use crate::json;
+use crate::lane::{Lane, recycle, recycle_mailbox};
+use crate::link::Link;
+use crate::peer::{Carrier, Ending, Peer};
+
+/// Bytes of messages that are put together for one write.
+const RUN_BYTES: usize = 128 * 1024;
+/// Writes to one peer in a turn.
+const WRITES_PER_TURN: usize = 4;
+/// Runs that are remembered within a turn: one for each form and set of subscriptions that is common.
+const RUNS_MAX: usize = 8;
+/// Messages of history that are read at once for a peer that catches up.
+const HISTORY_PAGE: usize = 64;
+
+/// Messages put together in one form, shared by all peers that wait for just these.
+struct Run {
+    form: Form,
+    /// Held, so that no other letter can have the place in memory that they are told apart by.
+    letters: Vec<Rc<Letter>>,
+    bytes: Vec<u8>,
+    /// Made when the first peer has to keep a part.
+    shared: Option<Bytes>,
+}
+
+/// The runs of a turn.
+#[derive(Default)]
+pub(crate) struct Runs {
+    runs: Vec<Run>,
+    used: usize,
+}
+
+impl Runs {
+    /// The run of what waits in `mailbox`, from its front.
+    fn of(&mut self, form: Form, mailbox: &Mailbox, codec: &mut ws::Codec) -> &mut Run {
+        let known = self.runs[..self.used].iter().position(|run| {
+            run.form == form
+                && run.letters.len() <= mailbox.len()
+                && mailbox.iter().zip(&run.letters).all(|((waiting, _), built)| Rc::ptr_eq(waiting, built))
+                // A shorter run is the same one only if it ended for its size.
+                && (run.letters.len() == mailbox.len() || run.bytes.len() >= RUN_BYTES)
+        });
+        if let Some(known) = known {
+            return &mut self.runs[known];
+        }
+        if self.used == RUNS_MAX {
+            self.used -= 1;
+        }
+        if self.used == self.runs.len() {
+            self.runs.push(Run {
+                form,
+                letters: Vec::new(),
+                bytes: Vec::new(),
+                shared: None,
+            });
+        }
+        let run = &mut self.runs[self.used];
+        self.used += 1;
+        run.form = form;
+        run.letters.clear();
+        run.bytes.clear();
+        run.shared = None;
+        for (letter, _) in mailbox.iter() {
+            if !run.bytes.is_empty() {
+                run.bytes.extend_from_slice(form.separator());
+            }
+            form.append(letter, codec, &mut run.bytes);
+            run.letters.push(letter.clone());
+            if run.bytes.len() >= RUN_BYTES {
+                break;
+            }
+        }
+        run
+    }
+
+    /// Forgets the turn's runs and keeps their buffers.
+    fn clear(&mut self) {
+        for run in &mut self.runs[..self.used] {
+            run.letters.clear();
+            run.shared = None;
+            if run.bytes.capacity() > 2 * RUN_BYTES {
+                run.bytes = Vec::new();
+            }
+        }
+        self.used = 0;
+    }
+}
+
+impl Run {
+    fn share(&mut self) -> Bytes {
+        self.shared
+            .get_or_insert_with(|| Bytes::copy_from_slice(&self.bytes))
+            .clone()
+    }
+}
+
+/// How far a peer's output got.
+enum Progress {
+    /// All that waited is written.
+    Done,
+    /// The link takes no more for now.
+    Blocked,
+    /// There is more, for another turn.
+    More,
+    /// The link is broken.
+    Broken,
+}
+
+impl Lane {
+    /// Flushes the dirty peers.
+    pub(crate) fn flush(&mut self) {
+        let mut dirty = mem::take(&mut self.dirty);
+        for slot in dirty.drain(..) {
+            self.flush_peer(slot as usize);
+        }
+        // What became dirty meanwhile waits for the next turn.
+        dirty.append(&mut self.dirty);
+        self.dirty = dirty;
+        self.runs.clear();
+    }
+
+    fn flush_peer(&mut self, slot: usize) {
+        let Some(peer) = self.peers.get_mut(slot) else {
+            return;
+        };
+        peer.dirty = false;
+        if let Link::Udp { .. } = peer.link {
+            return self.flush_datagrams(slot);
+        }
+        let progress = self.write_out(slot);
+        let Some(peer) = self.peers.get_mut(slot) else {
+            return;
+        };
+        match progress {
+            Progress::Broken => return self.remove(slot),
+            Progress::More => self.mark_dirty(slot),
+            Progress::Blocked => {
+                if peer.stalled.is_none() {
+                    peer.stalled = Some(self.core.now);
+                    self.arm(slot);
+                }
+            }
+            Progress::Done => {
+                peer.stalled = None;
+                if peer.closing.is_some() {
+                    return self.shut(slot);
+                }
+                if mem::take(&mut peer.unread) {
+                    self.read(slot, false);
+                }
+            }
+        }
+    }
+
+    /// All output of a peer that ends is written: the last word is said, and what it still sends is thrown away.
+    fn shut(&mut self, slot: usize) {
+        let Some(peer) = self.peers.get_mut(slot) else {
+            return;
+        };
+        if mem::replace(&mut peer.shut, true) {
+            return;
+        }
+        peer.link.shut();
+        if !matches!(peer.link, Link::Tcp(_)) {
+            return self.remove(slot);
+        }
+        // Closing with bytes unread would reset the connection and could take the last words with it.
+        if mem::take(&mut peer.unread) {
+            self.read(slot, false);
+        }
+    }
+
+    fn write_out(&mut self, slot: usize) -> Progress {
+        for _ in 0..WRITES_PER_TURN {
+            self.catch_up(slot);
+            let Lane {
+                peers,
+                runs,
+                core,
+                spare_buffers,
+                spare_mailboxes,
+                ..
+            } = self;
+            let Some(peer) = peers.get_mut(slot) else {
+                return Progress::Done;
+            };
+            let way = peer.way();
+            if !peer.rest.is_empty() {
+                match peer.link.write(&peer.rest) {
+                    Err(_) => return Progress::Broken,
+                    Ok(n) => {
+                        note_progress(peer, n, core.now);
+                        core.counters.wrote(way, n);
+                        bytes::Buf::advance(&mut peer.rest, n);
+                        if !peer.rest.is_empty() {
+                            return Progress::Blocked;
+                        }
+                    }
+                }
+                peer.rest = Bytes::new();
+            }
+            let Some(mut mailbox) = peer.mailbox.take().filter(|mailbox| !mailbox.is_empty()) else {
+                if peer.out.is_empty() {
+                    return if peer.catching_up.is_empty() {
+                        Progress::Done
+                    } else {
+                        Progress::More
+                    };
+                }
+                let mut out = mem::take(&mut peer.out);
+                let written = peer.link.write(&out);
+                match written {
+                    Err(_) => return Progress::Broken,
+                    Ok(n) => {
+                        note_progress(peer, n, core.now);
+                        core.counters.wrote(way, n);
+                        if n < out.len() {
+                            out.drain(..n);
+                            peer.out = out;
+                            return Progress::Blocked;
+                        }
+                    }
+                }
+                recycle(spare_buffers, out);
+                continue;
+            };
+            let missed = mailbox.take_missed();
+            for (subscription, missed) in &missed {
+                let selector = core
+                    .subscriptions
+                    .selector(*subscription)
+                    .map(ToString::to_string);
+                peer.tell_gap(&selector.unwrap_or_default(), Some(*missed), core);
+            }
+            let Some(form) = peer.form() else {
+                recycle_mailbox(spare_mailboxes, mailbox);
+                continue;
+            };
+            let run = runs.of(form, &mailbox, &mut core.codec);
+            let messages = run.letters.len();
+            if let Carrier::LongPoll { next, .. } = &peer.carrier {
+                let next = run.letters.last().map_or(*next, |letter| letter.message.cursor);
+                json::poll_answer_of(&run.bytes, next, !missed.is_empty(), &mut peer.out);
+                core.counters.sent(way, messages);
+                self.end(slot, &Ending::Finished);
+                continue;
+            }
+            // Own answers go first, in the same write.
+            let written = if let (Link::Pipe(pipe), true) = (&peer.link, peer.out.is_empty()) {
+                Ok(if pipe.offer(|| run.share()) {
+                    run.bytes.len()
+                } else {
+                    0
+                })
+            } else if peer.out.is_empty() {
+                peer.link.write(&run.bytes)
+            } else {
+                peer.out.extend_from_slice(&run.bytes);
+                peer.link.write(&peer.out)
+            };
+            let Ok(n) = written else { return Progress::Broken };
+            core.counters.wrote(way, n);
+            if n == 0 {
+                // Nothing is taken: messages stay where the policy can see them.
+                let own = peer.out.len().saturating_sub(run.bytes.len());
+                peer.out.truncate(own);
+                peer.mailbox = Some(mailbox);
+                return Progress::Blocked;
+            }
+            note_progress(peer, n, core.now);
+            core.counters.sent(way, messages);
+            mailbox.drain_front(messages);
+            if mailbox.is_empty() {
+                recycle_mailbox(spare_mailboxes, mailbox);
+            } else {
+                peer.mailbox = Some(mailbox);
+            }
+            if peer.out.is_empty() {
+                if n < run.bytes.len() {
+                    peer.rest = run.share().slice(n..);
+                    return Progress::Blocked;
+                }
+            } else {
+                let out = mem::take(&mut peer.out);
+                if n < out.len() {
+                    peer.rest = Bytes::copy_from_slice(&out[n..]);
+                    recycle(spare_buffers, out);
+                    return Progress::Blocked;
+                }
+                recycle(spare_buffers, out);
+            }
+        }
+        Progress::More
+    }
+
+    /// Fetches history for a peer whose mailbox is empty and who is still catching up.
+    pub(crate) fn catch_up(&mut self, slot: usize) {
+        let Lane {
+            peers,
+            core,
+            spare_mailboxes,
+            ..
+        } = self;
+        let Some(peer) = peers.get_mut(slot) else { return };
+        if peer.catching_up.is_empty() || !peer.rest.is_empty() || peer.closing.is_some() {
+            return;
+        }
+        if peer.mailbox.as_ref().is_some_and(|mailbox| !mailbox.is_empty()) {
+            return;
+        }
+        let Some(id) = peer.catching_up.first().copied() else {
+            return;
+        };
+        let page = core
+            .subscriptions
+            .catch_up(&core.hub, core.unix, id, HISTORY_PAGE);
+        if page.live {
+            peer.catching_up.remove(0);
+        }
+        if page.gap {
+            let selector = core
+                .subscriptions
+                .selector(id)
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            peer.tell_gap(&selector, None, core);
+        }
+        if page.messages.is_empty() {
+            return;
+        }
+        let limit = core.config.limits.mailbox.bytes();
+        let mailbox = peer.mailbox.get_or_insert_with(|| {
+            spare_mailboxes
+                .pop()
+                .unwrap_or_else(|| Box::new(Mailbox::new(limit)))
+        });
+        for message in page.messages {
+            // A page is at most half of what a mailbox holds.
+            mailbox.push(Rc::new(Letter::new(message)), id);
+        }
+    }
+}
+
+fn note_progress(peer: &mut Peer, written: usize, now: pogu_proto::Time) {
+    if written == 0 {
+        return;
+    }
+    peer.stalled = None;
+    if let Carrier::Sse { quiet_since } | Carrier::JsonLines { quiet_since } = &mut peer.carrier {
+        *quiet_since = now;
+    }
+}

@@ -1,0 +1,193 @@
+//! Wire forms: what a message looks like to a kind of peer, encoded once per lane and shared by all peers of that kind.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use pogu_hub::{Cursor, Kind, Letter, Message};
+use pogu_proto::framing::{self, Framing};
+use pogu_proto::{pogu, sse, ws};
+
+use crate::json;
+
+/// A wire form: carrier × dialect, as far as the bytes of a delivery differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A body in a WebSocket frame, compressed if agreed.
+    Frame(Option<ws::Deflate>),
+    /// A pogu `MSG` in a WebSocket frame, compressed if agreed.
+    PoguFrame(Option<ws::Deflate>),
+    /// A pogu `MSG` and a line feed.
+    PoguLine,
+    /// A pogu `MSG`, alone in a datagram.
+    PoguDatagram,
+    /// A body on a bound port.
+    Framed(Framing),
+    /// A Server-Sent Event.
+    Sse,
+    /// A JSON message and a line feed.
+    JsonLine,
+    /// A JSON message, an element of the answer to a long poll.
+    JsonElement,
+}
+
+impl Form {
+    /// The slot of a [`Letter`] that holds this form, or this form but for its line feed.
+    fn slot(self) -> Option<usize> {
+        Some(match self {
+            Form::Frame(deflate) => class(deflate),
+            Form::PoguFrame(deflate) => 3 + class(deflate),
+            Form::PoguLine | Form::PoguDatagram => 6,
+            Form::Framed(Framing::Line) => 7,
+            Form::Framed(Framing::Length) => 8,
+            // The body as it is.
+            Form::Framed(Framing::Datagram) => return None,
+            Form::Sse => 9,
+            Form::JsonLine | Form::JsonElement => 10,
+        })
+    }
+
+    /// What follows each message of this form.
+    fn end(self) -> &'static [u8] {
+        if matches!(self, Form::PoguLine | Form::JsonLine) {
+            b"\n"
+        } else {
+            b""
+        }
+    }
+
+    /// Appends `letter` in this form.
+    ///
+    /// The first of several peers that wait for the letter leaves the bytes in its slot for the others.
+    pub(crate) fn append(self, letter: &Rc<Letter>, codec: &mut ws::Codec, out: &mut Vec<u8>) {
+        if let Some(bytes) = self.slot().and_then(|slot| letter.cached(slot)) {
+            out.extend_from_slice(bytes);
+        } else {
+            let start = out.len();
+            encode(self, &letter.message, codec, out);
+            if let Some(slot) = self.slot()
+                && Rc::strong_count(letter) > 1
+            {
+                letter.form(slot, |_| Bytes::copy_from_slice(&out[start..]));
+            }
+        }
+        out.extend_from_slice(self.end());
+    }
+
+    /// What stands between two messages of one write.
+    pub(crate) fn separator(self) -> &'static [u8] {
+        if self == Form::JsonElement { b"," } else { b"" }
+    }
+}
+
+/// 0 without compression, 1 with the full window, 2 with the small one: two windows are enough to share frames by.
+fn class(deflate: Option<ws::Deflate>) -> usize {
+    match deflate {
+        None => 0,
+        Some(ws::Deflate::Wide) => 1,
+        Some(ws::Deflate::Narrow) => 2,
+    }
+}
+
+fn encode(form: Form, message: &Message, codec: &mut ws::Codec, out: &mut Vec<u8>) {
+    match form {
+        Form::Frame(deflate) => frame(frame_kind(message.kind), &message.body, deflate, codec, out),
+        Form::PoguFrame(deflate) => {
+            let mut line = Vec::with_capacity(message.body.len() + 128);
+            pogu_message(message, &mut line);
+            let kind = if message.kind == Kind::Binary {
+                ws::Kind::Binary
+            } else {
+                ws::Kind::Text
+            };
+            frame(kind, &line, deflate, codec, out);
+        }
+        Form::PoguLine | Form::PoguDatagram => pogu_message(message, out),
+        Form::Framed(framing) => framing::encode(framing, &message.body, out),
+        Form::Sse => sse_event(message, out),
+        Form::JsonLine | Form::JsonElement => json::message(message, out),
+    }
+}
+
+/// A whole message frame, compressed where that was agreed and is worth it.
+pub(crate) fn frame(
+    kind: ws::Kind,
+    payload: &[u8],
+    deflate: Option<ws::Deflate>,
+    codec: &mut ws::Codec,
+    out: &mut Vec<u8>,
+) {
+    match deflate {
+        None => ws::encode(kind, payload, out),
+        Some(deflate) => ws::encode_deflated(kind, payload, deflate, codec, out),
+    }
+}
+
+fn frame_kind(kind: Kind) -> ws::Kind {
+    match kind {
+        Kind::Json | Kind::Text => ws::Kind::Text,
+        Kind::Binary => ws::Kind::Binary,
+    }
+}
+
+fn pogu_message(message: &Message, out: &mut Vec<u8>) {
+    let content_type = match (message.kind, message.content_type()) {
+        (Kind::Text, "text/plain") => None,
+        (_, other) => Some(other),
+    };
+    pogu::message(
+        &message.topic,
+        CursorText::new(message.cursor).as_str(),
+        message.event.as_deref(),
+        content_type,
+        &message.body,
+        out,
+    );
+}
+
+fn sse_event(message: &Message, out: &mut Vec<u8>) {
+    let cursor = CursorText::new(message.cursor);
+    let event = message.event.as_deref();
+    match std::str::from_utf8(&message.body) {
+        Ok(text) if message.kind != Kind::Binary => sse::event(Some(cursor.as_str()), event, text, out),
+        _ => sse::event(Some(cursor.as_str()), event, &json::data_url(message), out),
+    }
+}
+
+/// A cursor as text, without an allocation.
+struct CursorText {
+    bytes: [u8; CursorText::SIZE],
+    length: usize,
+}
+
+impl CursorText {
+    /// 13 digits of base 36, a dash and 20 decimal digits are the most that two `u64` take.
+    const SIZE: usize = 34;
+
+    fn new(cursor: Cursor) -> Self {
+        use std::io::Write;
+        let mut bytes = [0; Self::SIZE];
+        let mut rest = &mut bytes[..];
+        // SIZE holds every cursor; were it short, the text would be cut, and a test would see it.
+        let _ = write!(rest, "{cursor}");
+        let length = Self::SIZE - rest.len();
+        Self { bytes, length }
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_cursor_fits() {
+        let cursor = Cursor {
+            epoch: u64::MAX,
+            seq: u64::MAX,
+        };
+        assert_eq!(CursorText::new(cursor).as_str(), cursor.to_string());
+    }
+}

@@ -1,0 +1,49 @@
+//! Which web pages may use the server (WHATWG Fetch, CORS protocol).
+//!
+//! Credentials are never allowed: with any origin allowed they would let every page act as the visitor (CVE-2020-28481).
+
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+
+use super::{Reply, full};
+use crate::config::Cors;
+
+/// What a page with `origin` is answered: `None` when it may not use the server. Without an origin it is no page.
+pub(super) fn allowed(cors: &Cors, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
+    if cors.origins.iter().any(|allowed| allowed == "*") {
+        return Some(HeaderValue::from_static("*"));
+    }
+    let origin = origin?;
+    cors.origins
+        .iter()
+        .any(|allowed| allowed.as_bytes() == origin.as_bytes())
+        .then(|| origin.clone())
+}
+
+pub(super) fn is_preflight<B>(request: &Request<B>) -> bool {
+    request.method() == Method::OPTIONS
+        && request
+            .headers()
+            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+pub(super) fn preflight<B>(request: &Request<B>) -> Reply {
+    let mut reply = Response::new(full(""));
+    *reply.status_mut() = StatusCode::NO_CONTENT;
+    let headers = reply.headers_mut();
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, HEAD, POST"),
+    );
+    if let Some(asked) = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+    }
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    reply
+}
+
+pub(super) fn apply(allowed: HeaderValue, headers: &mut HeaderMap) {
+    if allowed != "*" {
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
+    }
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+}

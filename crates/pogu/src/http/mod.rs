@@ -1,0 +1,188 @@
+//! HTTP by hyper: routing, and the border to the lane.
+
+mod cors;
+mod parameters;
+mod rewind;
+mod topics;
+mod upgrade;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+
+use crate::drive::Shared;
+use crate::metrics;
+use crate::page;
+use crate::pipe::Outlet;
+use crate::problem::Problem;
+use rewind::Rewind;
+
+/// Streams of one HTTP/2 connection.
+const H2_STREAMS_MAX: u32 = 128;
+/// Flow-control windows of HTTP/2; requests are small, so small windows do.
+const H2_WINDOW: u32 = 64 * 1024;
+/// What hyper may buffer for one HTTP/2 stream.
+const H2_SEND_BUFFER: usize = 64 * 1024;
+
+/// A body in one piece, or one that the lane goes on writing.
+pub(crate) type Body = Either<Full<Bytes>, Outlet>;
+pub(crate) type Reply = Response<Body>;
+
+/// A body in one piece.
+pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
+    Either::Left(Full::new(bytes.into()))
+}
+
+/// Serves a connection until it ends or is upgraded.
+pub(crate) async fn serve(lane: &Shared, stream: TcpStream, remote: SocketAddr, first: Vec<u8>, h2: bool) {
+    let io = TokioIo::new(Rewind::new(first, stream));
+    let (config, mut stop) = {
+        let lane = lane.borrow();
+        (lane.core.config.clone(), lane.stop.clone())
+    };
+    let shared = lane.clone();
+    let service = service_fn(move |request| {
+        let lane = shared.clone();
+        async move { Ok::<_, Infallible>(respond(lane, remote, request).await) }
+    });
+    if h2 {
+        let connection = hyper::server::conn::http2::Builder::new(LocalExecutor)
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(H2_STREAMS_MAX)
+            .initial_stream_window_size(H2_WINDOW)
+            .initial_connection_window_size(4 * H2_WINDOW)
+            .max_send_buf_size(H2_SEND_BUFFER)
+            .max_header_list_size(u32::try_from(config.limits.head.bytes()).unwrap_or(u32::MAX))
+            .keep_alive_interval(std::time::Duration::from_secs(30))
+            .serve_connection(io, service);
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+        }
+        // An error here is the client's going; there is no one left to tell.
+        let _ = connection.await;
+        return;
+    }
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.head_timeout)
+        .max_headers(config.limits.headers)
+        .max_buf_size(config.limits.head.bytes())
+        .serve_connection(io, service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+/// Runs HTTP/2's streams on the lane's own thread.
+#[derive(Clone, Copy)]
+struct LocalExecutor;
+
+impl<F> hyper::rt::Executor<F> for LocalExecutor
+where
+    F: Future<Output = ()> + 'static,
+{
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
+    }
+}
+
+/// What `404` points to.
+const REACHABLE: &[&str] = &["/topics/{topic}", "/pogu", "/healthz", "/readyz", "/metrics", "/"];
+
+async fn respond(lane: Shared, remote: SocketAddr, mut request: Request<Incoming>) -> Reply {
+    let config = lane.borrow().core.config.clone();
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let allowed = cors::allowed(&config.cors, origin.as_ref());
+    let mut reply = if cors::is_preflight(&request) {
+        cors::preflight(&request)
+    } else {
+        route(&lane, remote, &mut request, allowed.is_some()).await
+    };
+    if let Some(allowed) = allowed {
+        cors::apply(allowed, reply.headers_mut());
+    }
+    reply
+}
+
+async fn route(
+    lane: &Shared,
+    remote: SocketAddr,
+    request: &mut Request<Incoming>,
+    origin_allowed: bool,
+) -> Reply {
+    let path = request.uri().path().to_owned();
+    if let Some(topic) = path.strip_prefix("/topics/") {
+        return topics::topic(lane, remote, request, topic, origin_allowed).await;
+    }
+    if path == "/pogu" {
+        return upgrade::pogu(lane, remote, request, origin_allowed);
+    }
+    let handler = lane.borrow().handlers.get(&path).cloned();
+    if let Some(handler) = handler {
+        return upgrade::handler(lane, remote, request, handler, origin_allowed);
+    }
+    let known = matches!(path.as_str(), "/" | "/healthz" | "/readyz" | "/metrics");
+    if known && !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return problem(Problem::method_not_allowed(
+            request.method().as_str(),
+            "GET, HEAD",
+        ));
+    }
+    match path.as_str() {
+        "/" => page::respond(request.headers()),
+        "/healthz" => text("ok\n"),
+        "/readyz" if lane.borrow().shutting_down => problem(Problem::shutting_down()),
+        "/readyz" => text("ready\n"),
+        "/metrics" => {
+            let counters = lane.borrow().all_counters.clone();
+            let mut reply = text(metrics::render(&counters));
+            let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
+            reply.headers_mut().insert(header::CONTENT_TYPE, kind);
+            reply
+        }
+        _ => problem(Problem::not_found(&path, REACHABLE)),
+    }
+}
+
+fn text(body: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(full(body));
+    reply.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    reply
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
+}
+
+/// A JSON answer that no cache may keep.
+fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    let mut reply = text(body);
+    *reply.status_mut() = status;
+    reply
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
+}
+
+fn problem(problem: Problem) -> Reply {
+    problem.response().map(|body| Either::Left(Full::new(body)))
+}
+
+/// Handlers by path.
+pub(crate) type Handlers = Rc<std::collections::HashMap<String, crate::handler::Handler>>;

@@ -1,0 +1,336 @@
+//! A topic is a URL: POST publishes, GET reads in the way that suits the client.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Either, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use pogu_hub::{After, Draft, Selector, Topic};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::parameters::{Parameters, Via, decode};
+use super::{Reply, json, problem, upgrade};
+use crate::core::Waiting;
+use crate::drive::Shared;
+use crate::json as messages;
+use crate::link::Link;
+use crate::metrics::Way;
+use crate::peer::{Carrier, Dialect, Plain, parse_publish_topic};
+use crate::pipe::{Outlet, Pipe};
+use crate::problem::Problem;
+
+/// Messages that one poll is answered at most, and at first.
+const LIMIT_MAX: usize = 1000;
+const LIMIT_DEFAULT: usize = 100;
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a publisher waits for room in the hub.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest event name and idempotency key.
+const NAME_MAX: usize = 255;
+
+pub(super) async fn topic(
+    lane: &Shared,
+    remote: SocketAddr,
+    request: &mut Request<Incoming>,
+    topic: &str,
+    origin_allowed: bool,
+) -> Reply {
+    let answer = match *request.method() {
+        Method::POST => publish(lane, request, topic).await,
+        Method::GET if upgrade::is_asked(request) => {
+            return upgrade::topic(lane, remote, request, topic, origin_allowed);
+        }
+        Method::GET => read(lane, remote, request, topic).await,
+        Method::HEAD => head(topic),
+        _ => Err(Problem::method_not_allowed(
+            request.method().as_str(),
+            "GET, HEAD, POST",
+        )),
+    };
+    answer.unwrap_or_else(problem)
+}
+
+fn head(topic: &str) -> Result<Reply, Problem> {
+    selector(topic)?;
+    Ok(json(StatusCode::OK, ""))
+}
+
+/// The topic or pattern of a path.
+pub(super) fn selector(path: &str) -> Result<Selector, Problem> {
+    let name = decode(&path.replace('+', "%2B"))?;
+    name.parse()
+        .map_err(|error: pogu_hub::TopicError| Problem::bad_topic(&name, &error.to_string()))
+}
+
+async fn publish(lane: &Shared, request: &mut Request<Incoming>, path: &str) -> Result<Reply, Problem> {
+    let name = decode(&path.replace('+', "%2B"))?;
+    let topic: Topic = parse_publish_topic(&name).map_err(|why| Problem::bad_topic(&name, &why))?;
+    let content_type = text_header(request.headers(), "content-type")?;
+    let event = text_header(request.headers(), "pogu-event")?;
+    let key = text_header(request.headers(), "idempotency-key")?;
+    let limit = lane.borrow().core.config.limits.message.bytes();
+    let body = Limited::new(request.body_mut(), limit).collect();
+    let body = match timeout(BODY_TIMEOUT, body).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Problem::too_large(limit)),
+        Ok(Err(error)) => {
+            return Err(Problem::bad_request(format!(
+                "the body did not arrive whole: {error}"
+            )));
+        }
+        Err(_) => {
+            return Err(Problem::bad_request(format!(
+                "the body took longer than {BODY_TIMEOUT:?}"
+            )));
+        }
+    };
+    wait_for_room(lane).await?;
+    let answer = {
+        let mut lane = lane.borrow_mut();
+        if lane.shutting_down {
+            return Err(Problem::shutting_down());
+        }
+        let core = &mut lane.core;
+        core.counters.received(Way::HttpPost, body.len());
+        let (kind, body) = messages::classify_bytes(content_type.as_deref(), body);
+        let (sender, answer) = oneshot::channel();
+        let mut draft = Draft::new(topic, kind, body);
+        draft.content_type = content_type.filter(|given| **given != *kind.content_type());
+        draft.event = event;
+        draft.key = key;
+        draft.receipt = core.receipt(Waiting::Request(sender));
+        core.draft(draft);
+        core.signals.nudge();
+        answer
+    };
+    match answer.await {
+        Ok(Ok(cursor)) => Ok(json(StatusCode::OK, format!("{{\"cursor\":\"{cursor}\"}}\n"))),
+        Ok(Err(error)) => Err(Problem::overloaded(&error.to_string())),
+        Err(_) => Err(Problem::shutting_down()),
+    }
+}
+
+/// A full inbox pauses publishers, this one too.
+async fn wait_for_room(lane: &Shared) -> Result<(), Problem> {
+    let hub = lane.borrow().core.hub.clone();
+    let room = async {
+        while hub.congested() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(ROOM_TIMEOUT, room)
+        .await
+        .map_err(|_| Problem::overloaded("subscribers take messages more slowly than they come"))
+}
+
+fn text_header(headers: &HeaderMap, name: &'static str) -> Result<Option<Box<str>>, Problem> {
+    let Some(value) = headers.get(name) else {
+        return Ok(None);
+    };
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) if text.len() <= NAME_MAX && !text.chars().any(char::is_control) => {
+            Ok((!text.is_empty()).then(|| text.into()))
+        }
+        _ => Err(Problem::bad_parameter(
+            name,
+            &String::from_utf8_lossy(value.as_bytes()),
+            "text of at most 255 bytes without control characters",
+        )),
+    }
+}
+
+async fn read(
+    lane: &Shared,
+    remote: SocketAddr,
+    request: &mut Request<Incoming>,
+    path: &str,
+) -> Result<Reply, Problem> {
+    let selector = selector(path)?;
+    let parameters = Parameters::parse(request.uri().query())?;
+    let via = match parameters.via {
+        Some(via) => via,
+        None => accepted(request.headers()),
+    };
+    if lane.borrow().shutting_down {
+        return Err(Problem::shutting_down());
+    }
+    match via {
+        Via::Poll => poll(lane, remote, selector, &parameters).await,
+        Via::Stream => {
+            let carrier = Carrier::JsonLines {
+                quiet_since: lane.borrow().core.now,
+            };
+            stream(
+                lane,
+                remote,
+                selector,
+                parameters.after.unwrap_or(After::Now),
+                carrier,
+                Vec::new(),
+            )
+        }
+        Via::Sse => sse(lane, remote, request.headers(), selector, &parameters),
+    }
+}
+
+/// The way that `Accept` asks for.
+fn accepted(headers: &HeaderMap) -> Via {
+    let accept = headers.get_all(header::ACCEPT);
+    let asks = |kind: &str| {
+        accept
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|part| {
+                part.split(';')
+                    .next()
+                    .is_some_and(|name| name.trim().eq_ignore_ascii_case(kind))
+            })
+    };
+    if asks("text/event-stream") {
+        Via::Sse
+    } else if asks("application/x-ndjson") {
+        Via::Stream
+    } else {
+        Via::Poll
+    }
+}
+
+async fn poll(
+    lane: &Shared,
+    remote: SocketAddr,
+    selector: Selector,
+    parameters: &Parameters,
+) -> Result<Reply, Problem> {
+    let limit = parameters.limit.unwrap_or(LIMIT_DEFAULT).min(LIMIT_MAX);
+    let after = parameters.after.unwrap_or(After::Now);
+    let (page, wait_max) = {
+        let lane = lane.borrow();
+        (
+            lane.core.hub.read(lane.core.unix, &selector, after, limit),
+            lane.core.config.limits.wait,
+        )
+    };
+    let wait = parameters.wait.map_or(Duration::ZERO, |wait| {
+        Duration::try_from_secs_f64(wait)
+            .unwrap_or(wait_max)
+            .min(wait_max)
+    });
+    if wait.is_zero() || page.gap || !page.messages.is_empty() {
+        let way = if parameters.wait.is_some() {
+            Way::HttpLongPoll
+        } else {
+            Way::HttpPoll
+        };
+        lane.borrow().core.counters.sent(way, page.messages.len());
+        let mut body = Vec::new();
+        messages::poll_answer(&page.messages, page.next, page.gap, &mut body);
+        return Ok(json(StatusCode::OK, body));
+    }
+    let pipe = Rc::new(Pipe::default());
+    let mut outlet = {
+        let mut lane = lane.borrow_mut();
+        let until = lane.core.now + u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let carrier = Carrier::LongPoll {
+            until,
+            next: page.next,
+        };
+        let plain = Dialect::Plain(Plain::new(None, pogu_proto::framing::Framing::Line));
+        let id = lane
+            .add(Link::Pipe(pipe.clone()), remote, carrier, plain, &mut [])
+            .map_err(|error| Problem::overloaded(&error.to_string()))?;
+        let outlet = Outlet::new(pipe, lane.core.signals.clone(), id);
+        lane.subscribe_plain(id, selector, After::Cursor(page.next))
+            .map_err(|error| Problem::overloaded(&error.to_string()))?;
+        lane.core.signals.nudge();
+        outlet
+    };
+    // The lane fills the pipe; a client that goes meanwhile drops this future and so the outlet.
+    let body = std::future::poll_fn(|context| outlet.poll_chunk(context)).await;
+    match body {
+        Some(body) => Ok(json(StatusCode::OK, body)),
+        None => Err(Problem::shutting_down()),
+    }
+}
+
+fn sse(
+    lane: &Shared,
+    remote: SocketAddr,
+    headers: &HeaderMap,
+    selector: Selector,
+    parameters: &Parameters,
+) -> Result<Reply, Problem> {
+    let header = headers
+        .get("last-event-id")
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
+    // The header is the newer: a browser's reconnect repeats the first URL (Mercure's rule too).
+    let resumed = header
+        .filter(|id| !id.is_empty())
+        .or_else(|| parameters.last_event_id.clone());
+    let after = match resumed.as_deref() {
+        Some(id) => Some(id.parse().map_err(|_| Problem::bad_cursor("Last-Event-ID", id))?),
+        None => parameters.after,
+    };
+    let (now, head, retry) = {
+        let lane = lane.borrow();
+        (lane.core.now, lane.core.hub.head(), lane.core.config.sse.retry)
+    };
+    let mut first = Vec::new();
+    pogu_proto::sse::retry(u64::try_from(retry.as_millis()).unwrap_or(u64::MAX), &mut first);
+    let after = match after {
+        None | Some(After::Now) => {
+            // An id without data dispatches nothing, but a reader that is cut before the first event resumes from here.
+            first.extend_from_slice(format!("id: {head}\n\n").as_bytes());
+            After::Cursor(head)
+        }
+        Some(after) => after,
+    };
+    stream(
+        lane,
+        remote,
+        selector,
+        after,
+        Carrier::Sse { quiet_since: now },
+        first,
+    )
+}
+
+fn stream(
+    lane: &Shared,
+    remote: SocketAddr,
+    selector: Selector,
+    after: After,
+    carrier: Carrier,
+    first: Vec<u8>,
+) -> Result<Reply, Problem> {
+    let kind = match carrier {
+        Carrier::Sse { .. } => "text/event-stream",
+        _ => "application/x-ndjson",
+    };
+    let pipe = Rc::new(Pipe::default());
+    let mut lane = lane.borrow_mut();
+    let dialect = Dialect::Plain(Plain::new(None, pogu_proto::framing::Framing::Line));
+    let id = lane
+        .add(Link::Pipe(pipe.clone()), remote, carrier, dialect, &mut [])
+        .map_err(|error| Problem::overloaded(&error.to_string()))?;
+    if !first.is_empty() {
+        pipe.offer(|| Bytes::from(first));
+    }
+    let outlet = Outlet::new(pipe, lane.core.signals.clone(), id);
+    lane.subscribe_plain(id, selector, after)
+        .map_err(|error| Problem::overloaded(&error.to_string()))?;
+    lane.core.signals.nudge();
+    let mut reply = Response::new(Either::Right(outlet));
+    let headers = reply.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // nginx holds answers back otherwise.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(reply)
+}

@@ -1,0 +1,476 @@
+//! A lane: one thread's peers, and the turn that moves everything.
+//!
+//! [`Lane::turn`] reads what is ready, does what is due, drains the inbox and flushes what is dirty, in this order.
+//! Sockets and the clock are handed in; `drive.rs` has the loop that does so.
+
+use std::io::{self, Read};
+use std::mem;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use pogu_hub::{Event, Letter, Mailbox, Policy, Pushed, SubscriptionId};
+use pogu_proto::{Time, ws};
+use slab::Slab;
+use tokio::sync::watch;
+
+use crate::core::{Core, Waiting};
+use crate::flush::Runs;
+use crate::http::Handlers;
+use crate::link::Link;
+use crate::metrics::{LaneCounters, Loss};
+use crate::peer::{Carrier, Dialect, Ending, Peer, PeerId};
+use crate::signal::Signal;
+use crate::timers::Timers;
+use crate::udp::UdpSocket;
+
+/// Bytes read from a socket at once, and the size of the lane's only read buffer.
+const READ_BYTES: usize = 64 * 1024;
+/// Reads from one peer in a turn; what is left then waits for the next, so that no peer holds up the others.
+const READS_PER_TURN: usize = 4;
+/// A peer's own answers that may wait before its input is left unread.
+const BACKLOG_MAX: usize = 256 * 1024;
+/// Spare mailboxes and buffers that a lane keeps for its next turn.
+const SPARES_MAX: usize = 1024;
+/// A spare mailbox that grew beyond this is given back.
+const SPARE_ENTRIES_MAX: usize = 1024;
+/// A spare buffer that grew beyond this is given back.
+const SPARE_BYTES_MAX: usize = 64 * 1024;
+
+/// What the poller saw of a socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ready {
+    pub(crate) slot: usize,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    /// The other side has sent its last byte.
+    pub(crate) ended: bool,
+}
+
+pub(crate) struct Lane {
+    pub(crate) peers: Slab<Peer>,
+    pub(crate) core: Core,
+    pub(crate) udp: Vec<UdpSocket>,
+    pub(crate) registry: mio::Registry,
+    pub(crate) timers: Timers,
+    pub(crate) runs: Runs,
+    pub(crate) dirty: Vec<u32>,
+    pub(crate) spare_mailboxes: Vec<Box<Mailbox>>,
+    pub(crate) spare_buffers: Vec<Vec<u8>>,
+    codec: ws::Codec,
+    buffer: Vec<u8>,
+    /// Peers whose input waits unread until the hub has room, or for their next share of a turn.
+    held: Vec<PeerId>,
+    events: Vec<Event>,
+    signals: Vec<Signal>,
+    serial: u32,
+    /// HTTP connections that hyper serves on this lane, and those not yet sniffed.
+    pub(crate) tasks: usize,
+    pub(crate) shutting_down: bool,
+    /// Tells tasks that the server stops.
+    pub(crate) stop: watch::Receiver<bool>,
+    /// Of all lanes, for `/metrics`.
+    pub(crate) all_counters: Arc<[Arc<LaneCounters>]>,
+    pub(crate) handlers: Handlers,
+}
+
+impl Lane {
+    pub(crate) fn new(
+        core: Core,
+        registry: mio::Registry,
+        seed: u64,
+        stop: watch::Receiver<bool>,
+        all_counters: Arc<[Arc<LaneCounters>]>,
+        handlers: Handlers,
+    ) -> Self {
+        Self {
+            peers: Slab::new(),
+            core,
+            udp: Vec::new(),
+            registry,
+            timers: Timers::default(),
+            runs: Runs::default(),
+            dirty: Vec::new(),
+            spare_mailboxes: Vec::new(),
+            spare_buffers: Vec::new(),
+            codec: ws::Codec::new(seed),
+            buffer: vec![0; READ_BYTES],
+            held: Vec::new(),
+            events: Vec::new(),
+            signals: Vec::new(),
+            serial: 0,
+            tasks: 0,
+            shutting_down: false,
+            stop,
+            all_counters,
+            handlers,
+        }
+    }
+
+    /// One turn: read, tick, drain, flush. The caller has set the time ([`Lane::set_time`]).
+    pub(crate) fn turn(&mut self, ready: &[Ready]) {
+        self.take_signals();
+        for peer in mem::take(&mut self.held) {
+            if self.get(peer).is_some() {
+                self.read(peer.slot as usize, false);
+            }
+        }
+        for event in ready {
+            self.on_ready(*event);
+        }
+        self.tick();
+        self.core.publish();
+        self.drain();
+        self.flush();
+    }
+
+    /// Sets the turn's time: since the lane began, and since 1970, both in milliseconds.
+    pub(crate) fn set_time(&mut self, now: Time, unix: u64) {
+        self.core.now = now;
+        self.core.unix = unix;
+    }
+
+    /// Whether input waits that a further turn has to read.
+    pub(crate) fn has_held(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Whether something waits to be flushed in a further turn.
+    pub(crate) fn has_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Adds a peer and returns its id. `first` are bytes of it that were read already.
+    pub(crate) fn add(
+        &mut self,
+        link: Link,
+        remote: SocketAddr,
+        carrier: Carrier,
+        dialect: Dialect,
+        first: &mut [u8],
+    ) -> io::Result<PeerId> {
+        self.serial = self.serial.wrapping_add(1).max(1);
+        let entry = self.peers.vacant_entry();
+        let id = PeerId {
+            slot: slot_number(entry.key())?,
+            serial: self.serial,
+        };
+        let mut peer = Peer::new(id, link, remote, carrier, dialect);
+        if let Link::Tcp(stream) = &mut peer.link {
+            let interest = mio::Interest::READABLE | mio::Interest::WRITABLE;
+            self.registry
+                .register(stream, peer_token(entry.key()), interest)?;
+        }
+        self.core.counters.opened(peer.way());
+        entry.insert(peer);
+        let slot = id.slot as usize;
+        if !first.is_empty() {
+            self.receive(slot, first);
+        }
+        self.touched(slot);
+        Ok(id)
+    }
+
+    /// The peer with `id`, if it is still there.
+    pub(crate) fn get(&mut self, id: PeerId) -> Option<&mut Peer> {
+        self.peers.get_mut(id.slot as usize).filter(|peer| peer.id == id)
+    }
+
+    /// Begins the end of a peer: it is told, its output is written and its input thrown away.
+    pub(crate) fn end(&mut self, slot: usize, ending: &Ending) {
+        let Some(peer) = self.peers.get_mut(slot) else {
+            return;
+        };
+        if peer.closing.is_some() {
+            return;
+        }
+        if let Ending::Violation(why) = ending {
+            tracing::debug!(remote = %peer.remote, carrier = peer.way().carrier(), why, "peer broke its protocol");
+        }
+        peer.say_goodbye(ending, &mut self.core);
+        peer.closing = Some(self.core.now + self.core.times.linger);
+        for id in peer.subscriptions() {
+            self.core.unsubscribe(*id);
+        }
+        peer.catching_up = Vec::new();
+        self.mark_dirty(slot);
+        self.arm(slot);
+    }
+
+    /// Removes a peer at once.
+    pub(crate) fn remove(&mut self, slot: usize) {
+        let Some(peer) = self.peers.try_remove(slot) else {
+            return;
+        };
+        if peer.closing.is_none() {
+            for id in peer.subscriptions() {
+                self.core.unsubscribe(*id);
+            }
+        }
+        if let Some(at) = peer.armed {
+            self.timers.remove(at, peer.id.slot);
+        }
+        if let Link::Udp { socket, address } = peer.link {
+            self.udp[socket].forget(address);
+        }
+        if let Link::Pipe(pipe) = &peer.link {
+            pipe.end();
+        }
+        self.core.counters.closed(peer.way());
+    }
+
+    /// Tells every peer that the server stops.
+    pub(crate) fn shut_down(&mut self) {
+        self.shutting_down = true;
+        let slots: Vec<usize> = self.peers.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.end(slot, &Ending::ShuttingDown);
+        }
+    }
+
+    /// Hands a turn's bytes of a datagram or a stream to a peer.
+    pub(crate) fn receive(&mut self, slot: usize, bytes: &mut [u8]) {
+        let Some(peer) = self.peers.get_mut(slot) else {
+            return;
+        };
+        if peer.closing.is_some() {
+            return;
+        }
+        if peer.out.capacity() == 0 {
+            peer.out = self.spare_buffers.pop().unwrap_or_default();
+        }
+        let result = peer.receive(bytes, &mut self.codec, &mut self.core);
+        if let Err(ending) = result {
+            self.end(slot, &ending);
+        }
+    }
+
+    /// After anything that may have changed a peer: flush it if it has output, and keep its timer true.
+    pub(crate) fn touched(&mut self, slot: usize) {
+        let Some(peer) = self.peers.get_mut(slot) else {
+            return;
+        };
+        if !peer.out.is_empty() || !peer.catching_up.is_empty() {
+            self.mark_dirty(slot);
+        } else if peer.out.capacity() > 0 {
+            recycle(&mut self.spare_buffers, mem::take(&mut peer.out));
+        }
+        self.arm(slot);
+    }
+
+    pub(crate) fn mark_dirty(&mut self, slot: usize) {
+        let Some(peer) = self.peers.get_mut(slot) else {
+            return;
+        };
+        if !mem::replace(&mut peer.dirty, true) {
+            self.dirty.push(peer.id.slot);
+        }
+    }
+
+    fn take_signals(&mut self) {
+        let mut signals = mem::take(&mut self.signals);
+        self.core.signals.take(&mut signals);
+        for signal in signals.drain(..) {
+            match signal {
+                Signal::Ready(id) if self.get(id).is_some() => self.mark_dirty(id.slot as usize),
+                Signal::Gone(id) if self.get(id).is_some() => self.remove(id.slot as usize),
+                Signal::Ready(_) | Signal::Gone(_) => {}
+            }
+        }
+        self.signals = signals;
+    }
+
+    fn on_ready(&mut self, event: Ready) {
+        let Some(peer) = self.peers.get_mut(event.slot) else {
+            return;
+        };
+        if event.writable && (peer.stalled.is_some() || peer.backlog() > 0) {
+            self.mark_dirty(event.slot);
+        }
+        if event.readable || event.ended {
+            self.read(event.slot, event.ended);
+        }
+    }
+
+    /// Reads a peer's socket until it is empty or the peer has had its share.
+    pub(crate) fn read(&mut self, slot: usize, ended: bool) {
+        let mut buffer = mem::take(&mut self.buffer);
+        for round in 0..=READS_PER_TURN {
+            let Some(peer) = self.peers.get_mut(slot) else {
+                break;
+            };
+            if peer.backlog() > BACKLOG_MAX && peer.closing.is_none() {
+                // Read again once it has taken its answers.
+                peer.unread = true;
+                break;
+            }
+            if round == READS_PER_TURN || self.core.hub.congested() {
+                self.held.push(peer.id);
+                break;
+            }
+            let Link::Tcp(stream) = &mut peer.link else { break };
+            match stream.read(&mut buffer) {
+                Ok(0) => {
+                    self.remove(slot);
+                    break;
+                }
+                Ok(n) => {
+                    self.core.counters.bytes_in(peer.way(), n);
+                    self.receive(slot, &mut buffer[..n]);
+                    // Edge-triggered: a short read has emptied the socket, and what comes later is a new edge.
+                    if n < READ_BYTES && !ended {
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => {
+                    self.remove(slot);
+                    break;
+                }
+            }
+        }
+        self.buffer = buffer;
+        self.touched(slot);
+    }
+
+    fn tick(&mut self) {
+        while let Some(slot) = self.timers.pop_due(self.core.now) {
+            let slot = slot as usize;
+            let Some(peer) = self.peers.get_mut(slot) else {
+                continue;
+            };
+            peer.armed = None;
+            if peer.deadline(&self.core).is_none_or(|at| at > self.core.now) {
+                self.arm(slot);
+                continue;
+            }
+            match peer.tick(&mut self.core) {
+                Ok(()) => self.touched(slot),
+                Err(Ending::Finished) => self.end(slot, &Ending::Finished),
+                Err(_) => self.remove(slot),
+            }
+        }
+    }
+
+    /// Has the timers hold the peer's deadline, if it comes before the time they hold.
+    ///
+    /// A deadline that moved later, as it does with every byte heard, is left for the timer to find out.
+    pub(crate) fn arm(&mut self, slot: usize) {
+        let Some(peer) = self.peers.get_mut(slot) else {
+            return;
+        };
+        let Some(at) = peer.deadline(&self.core) else {
+            return;
+        };
+        if peer.armed.is_some_and(|armed| armed <= at) {
+            return;
+        }
+        if let Some(armed) = peer.armed {
+            self.timers.remove(armed, peer.id.slot);
+        }
+        peer.armed = Some(at);
+        self.timers.insert(at, peer.id.slot);
+    }
+
+    fn drain(&mut self) {
+        let mut events = mem::take(&mut self.events);
+        self.core.hub.drain(usize::from(self.core.index), &mut events);
+        for event in events.drain(..) {
+            match event {
+                Event::Message(message) => self.deliver(message),
+                Event::Receipt { ticket, result } => match self.core.waited(ticket) {
+                    Some(Waiting::Peer { peer, seq }) => {
+                        let Some(found) = self
+                            .peers
+                            .get_mut(peer.slot as usize)
+                            .filter(|found| found.id == peer)
+                        else {
+                            continue;
+                        };
+                        found.published(seq, result, &mut self.core);
+                        self.mark_dirty(peer.slot as usize);
+                    }
+                    // Whoever asked may have gone.
+                    Some(Waiting::Request(sender)) => drop(sender.send(result)),
+                    None => {}
+                },
+            }
+        }
+        self.events = events;
+    }
+
+    fn deliver(&mut self, message: std::sync::Arc<pogu_hub::Message>) {
+        let Lane {
+            peers,
+            core,
+            dirty,
+            spare_mailboxes,
+            ..
+        } = self;
+        let limit = core.config.limits.mailbox.bytes();
+        let mut letter = None;
+        let mut slow: Vec<usize> = Vec::new();
+        let shared = message.clone();
+        core.subscriptions
+            .dispatch(&message, |subscription: SubscriptionId, slot: u32| {
+                let Some(peer) = peers.get_mut(slot as usize) else {
+                    return;
+                };
+                let letter = letter.get_or_insert_with(|| Rc::new(Letter::new(shared.clone())));
+                let mailbox = peer.mailbox.get_or_insert_with(|| {
+                    spare_mailboxes
+                        .pop()
+                        .unwrap_or_else(|| Box::new(Mailbox::new(limit)))
+                });
+                match mailbox.push(letter.clone(), subscription) {
+                    Pushed::Queued => {}
+                    Pushed::Dropped(dropped) => core.counters.lost(
+                        loss(message.policy),
+                        usize::try_from(dropped).unwrap_or(usize::MAX),
+                    ),
+                    Pushed::Disconnect => slow.push(slot as usize),
+                }
+                if !mem::replace(&mut peer.dirty, true) {
+                    dirty.push(slot);
+                }
+            });
+        for slot in slow {
+            self.core.counters.lost(Loss::Disconnected, 1);
+            self.end(slot, &Ending::TooSlow);
+        }
+    }
+}
+
+fn loss(policy: Policy) -> Loss {
+    match policy {
+        Policy::DropOldest => Loss::Oldest,
+        Policy::DropNewest => Loss::Newest,
+        Policy::Conflate => Loss::Conflated,
+        Policy::Disconnect => Loss::Disconnected,
+    }
+}
+
+/// Gives a buffer back for the next peer, unless it grew too big.
+pub(crate) fn recycle(spares: &mut Vec<Vec<u8>>, mut buffer: Vec<u8>) {
+    if spares.len() < SPARES_MAX && buffer.capacity() <= SPARE_BYTES_MAX {
+        buffer.clear();
+        spares.push(buffer);
+    }
+}
+
+/// Gives a mailbox back for the next peer.
+pub(crate) fn recycle_mailbox(spares: &mut Vec<Box<Mailbox>>, mailbox: Box<Mailbox>) {
+    if spares.len() < SPARES_MAX && mailbox.capacity() <= SPARE_ENTRIES_MAX {
+        spares.push(mailbox);
+    }
+}
+
+/// The poller's name of a peer's socket.
+pub(crate) fn peer_token(slot: usize) -> mio::Token {
+    mio::Token(slot)
+}
+
+fn slot_number(slot: usize) -> io::Result<u32> {
+    u32::try_from(slot).map_err(|_| io::Error::other("the lane has no slot left"))
+}

@@ -1,0 +1,240 @@
+//! Accepting connections, and finding out by their first bytes what they speak.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use pogu_proto::framing::Framing;
+use pogu_proto::sniff::{self, Protocol};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::config::TopicTemplate;
+use crate::drive::{Command, Handle, Shared};
+use crate::http;
+use crate::link::Link;
+use crate::peer::{Carrier, Dialect, Plain};
+
+/// How long accepting rests after it failed, as it does when the process has no descriptor left.
+const REST: Duration = Duration::from_millis(100);
+/// Silence after which the kernel asks whether the other side is still there.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// What is spoken on a TCP port.
+#[derive(Clone, Debug)]
+pub(crate) enum Spoken {
+    /// Whatever the first bytes say.
+    Any,
+    Bound {
+        topic: TopicTemplate,
+        reply_topic: Option<TopicTemplate>,
+        framing: Framing,
+    },
+}
+
+/// A connection on its way to its lane.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    stream: std::net::TcpStream,
+    remote: SocketAddr,
+    spoken: Arc<Spoken>,
+}
+
+/// Accepts for ever, handing each connection to the lane with the fewest.
+pub(crate) async fn accept(
+    listener: TcpListener,
+    spoken: Arc<Spoken>,
+    lanes: Arc<[Arc<Handle>]>,
+    connections_max: usize,
+) {
+    loop {
+        let accepted = match listener.accept().await {
+            Ok((stream, remote)) => stream.into_std().map(|stream| Incoming {
+                stream,
+                remote,
+                spoken: spoken.clone(),
+            }),
+            Err(error) => Err(error),
+        };
+        match accepted {
+            Ok(incoming) => {
+                let total: usize = lanes.iter().map(|lane| lane.load.load(Ordering::Relaxed)).sum();
+                if total >= connections_max {
+                    tracing::warn!(
+                        limit = connections_max,
+                        "connection refused: limits.connections is reached"
+                    );
+                    continue;
+                }
+                let least = lanes.iter().min_by_key(|lane| lane.load.load(Ordering::Relaxed));
+                if let Some(lane) = least {
+                    // The lane corrects the number at its next turn.
+                    lane.load.fetch_add(1, Ordering::Relaxed);
+                    lane.send(Command::Serve(incoming));
+                }
+            }
+            Err(error) if is_connection_error(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "cannot accept connections; trying again");
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+}
+
+/// Errors of the one connection that was to be accepted.
+fn is_connection_error(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
+}
+
+/// Begins to serve a connection on its lane.
+pub(crate) fn serve(lane: &Shared, incoming: Incoming) {
+    let Incoming {
+        stream,
+        remote,
+        spoken,
+    } = incoming;
+    let socket = socket2::SockRef::from(&stream);
+    let keepalive = socket2::TcpKeepalive::new().with_time(TCP_KEEPALIVE);
+    // Comfort only: without them the connection works too.
+    let _ = stream
+        .set_nodelay(true)
+        .and_then(|()| socket.set_tcp_keepalive(&keepalive));
+    match &*spoken {
+        Spoken::Bound {
+            topic,
+            reply_topic,
+            framing,
+        } => {
+            serve_bound(lane, stream, remote, topic, reply_topic.as_ref(), *framing);
+        }
+        Spoken::Any => {
+            let Ok(stream) = TcpStream::from_std(stream) else {
+                return;
+            };
+            lane.borrow_mut().tasks += 1;
+            let lane = lane.clone();
+            tokio::task::spawn_local(async move {
+                let first = first_bytes(&lane, stream).await;
+                if let Some((protocol, stream, bytes)) = first {
+                    route(&lane, protocol, stream, remote, bytes).await;
+                }
+                let mut lane = lane.borrow_mut();
+                lane.tasks -= 1;
+                lane.core.signals.nudge();
+            });
+        }
+    }
+}
+
+fn serve_bound(
+    lane: &Shared,
+    stream: std::net::TcpStream,
+    remote: SocketAddr,
+    topic: &TopicTemplate,
+    reply_topic: Option<&TopicTemplate>,
+    framing: Framing,
+) {
+    let topic = match topic.fill(remote).parse() {
+        Ok(topic) => topic,
+        Err(error) => return tracing::error!(%error, %topic, "the topic of a bound port cannot be made"),
+    };
+    let mut lane = lane.borrow_mut();
+    let link = Link::Tcp(mio::net::TcpStream::from_std(stream));
+    let dialect = Dialect::Plain(Plain::new(Some(topic), framing));
+    let Ok(id) = lane.add(link, remote, Carrier::Stream, dialect, &mut []) else {
+        return;
+    };
+    let Some(reply_topic) = reply_topic else { return };
+    match reply_topic.fill(remote).parse() {
+        Ok(selector) => {
+            if let Err(error) = lane.subscribe_plain(id, selector, pogu_hub::After::Now) {
+                tracing::warn!(%error, "a bound port has no replies");
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, topic = %reply_topic, "the reply topic of a bound port cannot be made")
+        }
+    }
+}
+
+/// Reads until the protocol is known. Silence is pogu: its clients may wait to hear before they speak.
+async fn first_bytes(lane: &Shared, mut stream: TcpStream) -> Option<(Protocol, TcpStream, Vec<u8>)> {
+    let limit = lane.borrow().core.config.sniff_timeout;
+    let mut bytes = Vec::new();
+    let read = async {
+        loop {
+            let mut chunk = [0; sniff::LIMIT];
+            let room = sniff::LIMIT.saturating_sub(bytes.len()).max(1);
+            let n = stream.read(&mut chunk[..room]).await.ok().filter(|n| *n > 0)?;
+            bytes.extend_from_slice(&chunk[..n]);
+            if let Some(protocol) = sniff::sniff(&bytes) {
+                return Some(protocol);
+            }
+        }
+    };
+    let protocol = match timeout(limit, read).await {
+        Ok(protocol) => protocol?,
+        Err(_) => Protocol::Pogu,
+    };
+    Some((protocol, stream, bytes))
+}
+
+async fn route(
+    lane: &Shared,
+    protocol: Protocol,
+    mut stream: TcpStream,
+    remote: SocketAddr,
+    mut first: Vec<u8>,
+) {
+    match protocol {
+        Protocol::Http1 => http::serve(lane, stream, remote, first, false).await,
+        Protocol::Http2 => http::serve(lane, stream, remote, first, true).await,
+        Protocol::Pogu => {
+            let Ok(stream) = stream.into_std() else { return };
+            let mut lane = lane.borrow_mut();
+            if lane.shutting_down {
+                return;
+            }
+            let link = Link::Tcp(mio::net::TcpStream::from_std(stream));
+            let dialect = Dialect::Pogu(Box::default());
+            // The lane reads what follows by itself: registering tells it of bytes that wait.
+            let _ = lane.add(link, remote, Carrier::Stream, dialect, &mut first);
+        }
+        Protocol::Stomp => refuse(&mut stream, STOMP_REFUSAL).await,
+        // A fatal alert, `handshake_failure` (RFC 8446 §6).
+        Protocol::Tls => refuse(&mut stream, &[0x15, 3, 1, 0, 2, 2, 40]).await,
+        // There is no answer in the PROXY protocol but to close (§3.1 of its specification).
+        Protocol::ProxyV1 | Protocol::ProxyV2 => {
+            tracing::warn!(%remote, "connection with a PROXY header refused: no peer is trusted to send one");
+        }
+    }
+}
+
+const STOMP_REFUSAL: &[u8] = b"ERROR\nmessage:STOMP is not served here\ncontent-type:text/plain\n\n\
+    This server does not speak STOMP. It speaks HTTP, WebSocket and pogu lines on this port.\0\n";
+
+/// Says a last word and waits a moment for the other side to take it.
+async fn refuse(stream: &mut TcpStream, word: &[u8]) {
+    use tokio::io::AsyncWriteExt;
+    let farewell = async {
+        stream.write_all(word).await?;
+        stream.shutdown().await?;
+        let mut sink = [0; 512];
+        for _ in 0..128 {
+            if stream.read(&mut sink).await? == 0 {
+                break;
+            }
+        }
+        io::Result::Ok(())
+    };
+    let _ = timeout(Duration::from_secs(2), farewell).await;
+}
