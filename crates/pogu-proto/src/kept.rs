@@ -47,6 +47,11 @@ impl<C: Cut> Kept<C> {
         self.0.as_ref().is_none_or(|rest| rest.lent)
     }
 
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.0.as_ref().map_or(0, |rest| rest.bytes.capacity())
+    }
+
     /// Lends the next whole unit, out of `input` when it lies there in one piece. After an error nothing is kept.
     pub(crate) fn next<'e>(
         &'e mut self,

@@ -9,6 +9,10 @@
 //! - time is a [`Time`] handed in by the caller: `deadline()` says when `tick(now)` is wanted next;
 //! - limits are values of the session and are met before memory is spent.
 
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod cuts;
 pub mod framing;
 mod kept;
 pub mod pogu;

@@ -89,7 +89,7 @@ pub fn message(
 pub enum Answer<'a> {
     /// `OK`: a command is done.
     Ok {
-        /// The number of the command in this conversation, from 1.
+        /// The number of the command in this conversation, from 1; 0 when it is not named, as over UDP with a token.
         seq: u64,
         /// Of a `PUB`, the place of the message.
         cursor: Option<&'a str>,
@@ -150,19 +150,15 @@ pub fn parse_answer(answer: &[u8]) -> Result<Answer<'_>, SyntaxError> {
     let why = || String::from_utf8_lossy(body.unwrap_or_default());
     match verb {
         "OK" => {
-            let (mut seq, mut cursor, mut token) = (None, None, None);
+            let (mut seq, mut cursor, mut token) = (0, None, None);
             for (key, value) in words.filter_map(|word| word.split_once('=')) {
                 match key {
-                    "seq" => seq = number(value.as_bytes()),
+                    "seq" => seq = seq_number(value)?,
                     "cursor" => cursor = Some(value),
                     "token" => token = Some(value),
                     _ => {}
                 }
             }
-            let seq = seq.ok_or(SyntaxError::Value {
-                key: "seq",
-                what: "a number",
-            })?;
             Ok(Answer::Ok { seq, cursor, token })
         }
         "MSG" => {
@@ -191,7 +187,10 @@ pub fn parse_answer(answer: &[u8]) -> Result<Answer<'_>, SyntaxError> {
         }
         "ERR" => {
             let name = argument(&mut words, "ERR", "a name")?;
-            let seq = words.find_map(|word| number(word.strip_prefix("seq=")?.as_bytes()));
+            let seq = words
+                .find_map(|word| word.strip_prefix("seq="))
+                .map(seq_number)
+                .transpose()?;
             Ok(Answer::Error {
                 name,
                 seq,
@@ -218,6 +217,13 @@ fn argument<'a>(
     what: &'static str,
 ) -> Result<&'a str, SyntaxError> {
     words.next().ok_or(SyntaxError::Argument { verb, what })
+}
+
+fn seq_number(value: &str) -> Result<u64, SyntaxError> {
+    number(value.as_bytes()).ok_or(SyntaxError::Value {
+        key: "seq",
+        what: "a number",
+    })
 }
 
 /// Whether a datagram begins like a server's answer, so that it must not be answered.

@@ -29,10 +29,10 @@ pub enum Violation {
 }
 
 impl Violation {
-    /// Its name, for `ERR`: `too-long` or `bad-length`.
+    /// Its name, for `ERR`: `too-large` or `bad-length`.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::HeadTooLong(_) | Self::BodyTooLong(_) => "too-long",
+            Self::HeadTooLong(_) | Self::BodyTooLong(_) => "too-large",
             Self::Length => "bad-length",
         }
     }
@@ -60,6 +60,11 @@ impl Decoder {
     /// Whether no incomplete command is kept.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.0.capacity()
     }
 
     /// The next whole command without its EOL, `None` when more bytes are needed. Blank lines are passed over.

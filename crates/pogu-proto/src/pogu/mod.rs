@@ -28,7 +28,7 @@
 //!             AUTH token                                            no body
 //!             PING
 //!             QUIT
-//! answers     OK              seq= cursor= token=
+//! answers     OK              seq= cursor= token=                   a first answer over UDP may have no seq, being that short
 //!             MSG topic       cursor= event= type= len=             body
 //!             ERR name        seq=                                  body: why, in one line of text
 //!             GAP pattern                                           body: how many messages are gone, when known, in words
