@@ -66,7 +66,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             message: 1 << 20,
-            fragments: 1 << 16,
+            fragments: 1 << 17,
             ping_interval: 25_000,
             pong_timeout: 20_000,
             close_timeout: 5_000,

@@ -69,7 +69,7 @@ impl Session {
     /// session is closed, and a Close frame with the violation's code has been written unless one was before.
     #[inline]
     pub fn next<'e>(
-        &'e mut self,
+        &mut self,
         now: Time,
         input: &'e mut Reader<'_>,
         codec: &'e mut Codec,
