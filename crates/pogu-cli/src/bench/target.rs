@@ -1,0 +1,205 @@
+//! Where to connect and what to say there first.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use pogu_proto::ws::{ClientHandshake, Request};
+
+use super::framing::Framing;
+use super::wire::{Decoder, Response};
+
+/// The key of every WebSocket handshake. It protects the caches of browsers, and here is neither.
+const KEY: [u8; 16] = *b"the sample nonce";
+
+/// A way of receiving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Via {
+    /// A WebSocket.
+    Ws,
+    /// Server-sent events.
+    Sse,
+    /// Lines of JSON.
+    Stream,
+    /// One request after the other, each held until there is something.
+    Longpoll,
+    /// Lines of the pogu dialect.
+    Tcp,
+    /// WebSocket frames without a handshake, from the floor.
+    #[value(skip)]
+    Frames,
+    /// Messages of so many bytes and nothing else, from an echo of bytes.
+    #[value(skip)]
+    Raw,
+}
+
+/// A URL, resolved. `{n}` in its path stands for a connection's number.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    scheme: Scheme,
+    pub(super) address: SocketAddr,
+    authority: String,
+    path: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Ws,
+    Http,
+    Tcp,
+}
+
+impl Target {
+    pub(super) fn parse(url: &str) -> anyhow::Result<Target> {
+        let (scheme, rest) = url
+            .split_once("://")
+            .with_context(|| format!("{url}: not a URL"))?;
+        let (scheme, port) = match scheme {
+            "ws" => (Scheme::Ws, 80),
+            "http" => (Scheme::Http, 80),
+            "tcp" => (Scheme::Tcp, 7070),
+            _ => bail!("{url}: the scheme must be ws, http or tcp"),
+        };
+        let (authority, path) = match rest.find(['/', '?']) {
+            Some(at) => rest.split_at(at),
+            None => (rest, ""),
+        };
+        let has_port = authority
+            .rsplit_once(':')
+            .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let host = if has_port {
+            authority.to_owned()
+        } else {
+            format!("{authority}:{port}")
+        };
+        let mut addresses = host
+            .to_socket_addrs()
+            .with_context(|| format!("{url}: cannot resolve {host}"))?;
+        Ok(Target {
+            scheme,
+            address: addresses
+                .next()
+                .with_context(|| format!("{url}: {host} has no address"))?,
+            authority: authority.to_owned(),
+            path: path.to_owned(),
+        })
+    }
+
+    /// An address where nothing is said first.
+    pub(super) fn bare(address: SocketAddr) -> Target {
+        Target {
+            scheme: Scheme::Tcp,
+            address,
+            authority: address.to_string(),
+            path: String::new(),
+        }
+    }
+
+    /// The way that the scheme suggests.
+    pub(super) fn via(&self) -> Via {
+        match self.scheme {
+            Scheme::Ws => Via::Ws,
+            Scheme::Http => Via::Sse,
+            Scheme::Tcp if self.is_bare() => Via::Raw,
+            Scheme::Tcp => Via::Tcp,
+        }
+    }
+
+    /// The same place, as a WebSocket.
+    pub(super) fn over_ws(&self) -> Target {
+        Target {
+            scheme: Scheme::Ws,
+            ..self.clone()
+        }
+    }
+
+    /// Whether nothing is named but an address.
+    fn is_bare(&self) -> bool {
+        self.scheme == Scheme::Tcp && self.path.trim_matches('/').is_empty()
+    }
+
+    /// How a client sends messages of `size` bytes here.
+    pub(super) fn framing(&self, n: usize, size: usize) -> Framing {
+        match self.scheme {
+            Scheme::Ws => Framing::ws(size),
+            Scheme::Http => {
+                let (path, host) = (self.path(n), &self.authority);
+                Framing::post(&path, host, size)
+            }
+            Scheme::Tcp if self.is_bare() => Framing::raw(size),
+            Scheme::Tcp => Framing::line(&self.topic(n), size),
+        }
+    }
+
+    /// What connection `n` says first to receive by `via` messages of `size` bytes, and how to read what follows.
+    pub(super) fn subscription(&self, n: usize, via: Via, size: usize) -> anyhow::Result<(Vec<u8>, Decoder)> {
+        let accept = match via {
+            Via::Ws => return self.websocket(n),
+            Via::Tcp => {
+                let greeting = format!("SUB {}\n", self.topic(n)).into_bytes();
+                return Ok((greeting, Decoder::Lines { ready: false }));
+            }
+            Via::Longpoll => return Ok((self.poll(n, None), Decoder::LongPoll(Response::default()))),
+            Via::Frames => return Ok((Vec::new(), Decoder::frames())),
+            Via::Raw => return Ok((Vec::new(), Decoder::Fixed { size })),
+            Via::Sse => "text/event-stream",
+            Via::Stream => "application/x-ndjson",
+        };
+        Ok((
+            self.get(&self.path(n), accept),
+            Decoder::Stream(Response::default()),
+        ))
+    }
+
+    /// What the publisher says first.
+    pub(super) fn publication(&self) -> anyhow::Result<(Vec<u8>, Decoder)> {
+        match self.scheme {
+            Scheme::Ws => self.websocket(0),
+            Scheme::Http | Scheme::Tcp => Ok((Vec::new(), Decoder::Answers)),
+        }
+    }
+
+    /// A long poll from `cursor` on; without one it is answered at once with where to start.
+    pub(super) fn poll(&self, n: usize, cursor: Option<&str>) -> Vec<u8> {
+        let path = self.path(n);
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let query = cursor.map_or_else(
+            || "via=poll".to_owned(),
+            |cursor| format!("after={cursor}&wait=25"),
+        );
+        self.get(&format!("{path}{mark}{query}"), "application/json")
+    }
+
+    fn websocket(&self, n: usize) -> anyhow::Result<(Vec<u8>, Decoder)> {
+        let path = self.path(n);
+        let request = Request {
+            host: &self.authority,
+            path: &path,
+            ..Request::default()
+        };
+        let mut greeting = Vec::new();
+        let handshake = ClientHandshake::new(&request, KEY, &mut greeting)?;
+        Ok((greeting, Decoder::Handshake(Box::new(handshake))))
+    }
+
+    fn get(&self, path: &str, accept: &str) -> Vec<u8> {
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: {accept}\r\n\r\n",
+            self.authority
+        )
+        .into_bytes()
+    }
+
+    fn path(&self, n: usize) -> String {
+        let slash = if self.path.starts_with('/') { "" } else { "/" };
+        format!("{slash}{}", self.path.replace("{n}", &n.to_string()))
+    }
+
+    /// The last segment of the path, which is the topic both in `/topics/T` and in `tcp://host/T`.
+    fn topic(&self, n: usize) -> String {
+        let path = self.path(n);
+        let path = path.split('?').next().unwrap_or_default();
+        path.rsplit('/').next().unwrap_or_default().to_owned()
+    }
+}

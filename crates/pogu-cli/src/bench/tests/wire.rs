@@ -1,0 +1,150 @@
+//! Every way of receiving, cut at every byte.
+
+use pogu_proto::ws::{Codec, Kind, encode};
+
+use crate::bench::stamp::{self, Stamp};
+use crate::bench::target::{Target, Via};
+use crate::bench::wire::{Decoder, Unit};
+
+const SIZE: usize = 40;
+
+/// A message with place `seq`, wrapped.
+fn wrap(before: &str, seq: u32, after: &str) -> String {
+    let mut message = [b'x'; SIZE];
+    Stamp {
+        phase: 1,
+        seq,
+        sent: 9,
+    }
+    .write(&mut message);
+    format!("{before}{}{after}", String::from_utf8_lossy(&message))
+}
+
+fn chunk(text: &str) -> String {
+    format!("{:x}\r\n{text}\r\n", text.len())
+}
+
+fn decoder(via: Via) -> Decoder {
+    let target = Target::parse("http://127.0.0.1:1/topics/t").unwrap();
+    target.subscription(0, via, SIZE).unwrap().1
+}
+
+/// What was found, as text: the places of messages, and the rest by name.
+fn run(via: Via, reads: &[&[u8]]) -> anyhow::Result<(Vec<String>, usize)> {
+    let mut decoder = decoder(via);
+    let mut found = Vec::new();
+    if decoder.ready_at_once() {
+        found.push("ready".to_owned());
+    }
+    let mut rest = Vec::new();
+    for read in reads.iter().filter(|read| !read.is_empty()) {
+        rest.extend_from_slice(read);
+        let done = decoder.decode(&mut rest, &mut Codec::new(0), &mut Vec::new(), |unit| {
+            found.push(match unit {
+                Unit::Ready => "ready".to_owned(),
+                Unit::Message(stamp) => stamp.seq.to_string(),
+                Unit::Foreign => "foreign".to_owned(),
+                Unit::Next(cursor) => cursor.to_owned(),
+                Unit::Closed => "closed".to_owned(),
+            });
+        })?;
+        rest.drain(..done);
+    }
+    Ok((found, rest.len()))
+}
+
+fn check(via: Via, bytes: &[u8], expect: &[&str]) {
+    for cut in 0..=bytes.len() {
+        let (found, rest) = run(via, &[&bytes[..cut], &bytes[cut..]]).unwrap();
+        assert_eq!(found, expect, "{via:?} cut at {cut}");
+        assert!(
+            rest < stamp::LEN,
+            "{via:?} cut at {cut}: {rest} bytes are never done with"
+        );
+    }
+}
+
+#[test]
+fn websocket_frames() {
+    let handshake = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    let mut frames = Vec::new();
+    for message in [
+        wrap("", 0, ""),
+        "hello".to_owned(),
+        wrap("[", 1, &wrap(",", 2, "]")),
+    ] {
+        encode(Kind::Text, message.as_bytes(), &mut frames);
+    }
+    frames.extend_from_slice(&[0x89, 0, 0x88, 0]);
+    check(
+        Via::Frames,
+        &frames,
+        &["ready", "0", "foreign", "1", "2", "closed"],
+    );
+    let all = [handshake.as_bytes(), &frames].concat();
+    check(Via::Ws, &all, &["ready", "0", "foreign", "1", "2", "closed"]);
+    assert!(run(Via::Ws, &[b"HTTP/1.1 404 Not Found\r\n\r\n"]).is_err());
+}
+
+#[test]
+fn messages_of_one_size() {
+    let bytes = [wrap("", 0, ""), "y".repeat(SIZE), wrap("", 1, "")].concat();
+    check(Via::Raw, bytes.as_bytes(), &["ready", "0", "foreign", "1"]);
+}
+
+#[test]
+fn lines_of_the_pogu_dialect() {
+    let message = |seq| wrap("MSG t cursor=a-1 :", seq, "\n");
+    let bytes = ["OK seq=1\n", &message(0), "PING\n", &message(1)].concat();
+    check(Via::Tcp, bytes.as_bytes(), &["ready", "0", "1"]);
+    let refused = run(Via::Tcp, &[b"ERR bad-topic seq=1 :why\n"]).unwrap_err();
+    assert!(refused.to_string().contains("bad-topic"));
+}
+
+#[test]
+fn events_and_lines_of_json() {
+    let event = |seq| wrap("id: a-1\ndata: ", seq, "\n\n");
+    let second = event(1);
+    let (first, second) = second.split_at(30);
+    let (first, second) = (chunk(first), chunk(second));
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let body = [
+        &chunk(": hello\n\n"),
+        &chunk(&event(0)),
+        &first,
+        &second,
+        "0\r\n\r\n",
+    ]
+    .concat();
+    check(
+        Via::Sse,
+        [head, &body].concat().as_bytes(),
+        &["ready", "0", "1", "closed"],
+    );
+    let open = ["HTTP/1.1 200 OK\r\n\r\n", &wrap("{\"data\":\"", 0, "\"}\n")].concat();
+    check(Via::Stream, open.as_bytes(), &["ready", "0"]);
+    assert!(run(Via::Sse, &[b"HTTP/1.1 404 Not Found\r\n\r\n"]).is_err());
+}
+
+#[test]
+fn answers_to_long_polls() {
+    let answer = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let message = |seq| wrap("{\"data\":\"", seq, "\"}");
+    let first = answer(r#"{"messages":[],"next":"k3f-7","gap":false}"#);
+    let body = format!(
+        r#"{{"messages":[{},{}],"next" : "k3f-9","gap":false}}"#,
+        message(0),
+        message(1)
+    );
+    let second = format!(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n",
+        chunk(&body)
+    );
+    check(
+        Via::Longpoll,
+        [first, second].concat().as_bytes(),
+        &["k3f-7", "0", "1", "k3f-9"],
+    );
+    assert!(run(Via::Longpoll, &[answer("{}").as_bytes()]).is_err());
+}

@@ -1,0 +1,255 @@
+//! How messages stand in the bytes that a server sends, per way of subscribing.
+//!
+//! A decoder is handed bytes that begin where the last call stopped. It only looks for stamps and for what must be answered:
+//! the load generator has to be far cheaper than what it measures.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail, ensure};
+use memchr::memmem;
+use pogu_proto::ws::{ClientHandshake, Codec, Event, Limits, Role, Session};
+use pogu_proto::{Reader, Time};
+
+use super::http::{self, Body};
+use super::stamp::{self, Stamp};
+
+/// Bytes of a WebSocket message.
+const MESSAGE_MAX: usize = 2 << 20;
+/// Bytes of one long poll's answer.
+const ANSWER_MAX: usize = 16 << 20;
+/// Bytes of one line that answers a subscription.
+const LINE_MAX: usize = 1024;
+
+/// What a decoder found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit<'a> {
+    /// The server accepted the connection; messages may come from here on.
+    Ready,
+    Message(Stamp),
+    /// A message that is not of the bench.
+    Foreign,
+    /// The answer to a long poll ended; the cursor to go on from.
+    Next(&'a str),
+    /// The server said goodbye.
+    Closed,
+}
+
+/// One connection's place in what it receives.
+#[derive(Debug)]
+pub(super) enum Decoder {
+    /// Before the answer to a WebSocket handshake.
+    Handshake(Box<ClientHandshake>),
+    /// WebSocket frames.
+    Frames(Session),
+    /// Messages of one size and nothing else.
+    Fixed { size: usize },
+    /// pogu lines; `ready` once the subscription was answered.
+    Lines { ready: bool },
+    /// What a publisher is answered: only a refusal matters.
+    Answers,
+    /// One response that never ends: SSE or lines of JSON.
+    Stream(Response),
+    /// One response after the other.
+    LongPoll(Response),
+}
+
+/// A response: before its head, or within its body. `text` is what was decoded of the body and not yet looked through.
+#[derive(Debug, Default)]
+pub(super) struct Response {
+    body: Option<Body>,
+    text: Vec<u8>,
+}
+
+impl Decoder {
+    /// WebSocket frames without a handshake before them.
+    pub(super) fn frames() -> Decoder {
+        Decoder::Frames(session())
+    }
+
+    /// Whether the connection is in use as soon as it is made, without anything said.
+    pub(super) fn ready_at_once(&self) -> bool {
+        matches!(
+            self,
+            Decoder::Frames(_) | Decoder::Fixed { .. } | Decoder::Answers
+        )
+    }
+
+    /// Hands each unit in `bytes` to `found` and appends to `out` what is to be answered; returns how many bytes are done with.
+    pub(super) fn decode(
+        &mut self,
+        bytes: &mut [u8],
+        codec: &mut Codec,
+        out: &mut Vec<u8>,
+        mut found: impl FnMut(Unit<'_>),
+    ) -> anyhow::Result<usize> {
+        match self {
+            Decoder::Handshake(handshake) => {
+                let all = bytes.len();
+                let mut input = Reader::new(bytes);
+                if handshake.receive(&mut input)?.is_some() {
+                    found(Unit::Ready);
+                    let mut frames = session();
+                    read_frames(&mut frames, &mut input, codec, out, found)?;
+                    *self = Decoder::Frames(frames);
+                }
+                Ok(all)
+            }
+            Decoder::Frames(session) => {
+                let all = bytes.len();
+                read_frames(session, &mut Reader::new(bytes), codec, out, found)?;
+                Ok(all)
+            }
+            Decoder::Fixed { size } => {
+                let whole = bytes.chunks_exact(*size);
+                let rest = whole.remainder().len();
+                whole.for_each(|message| found(Stamp::read(message).map_or(Unit::Foreign, Unit::Message)));
+                Ok(bytes.len() - rest)
+            }
+            Decoder::Lines { ready } => {
+                let mut at = 0;
+                if !*ready {
+                    let Some(end) = memchr::memchr(b'\n', bytes) else {
+                        ensure!(
+                            bytes.len() <= LINE_MAX,
+                            "the answer to SUB is longer than {LINE_MAX} bytes"
+                        );
+                        return Ok(0);
+                    };
+                    let answer = String::from_utf8_lossy(&bytes[..end]);
+                    ensure!(
+                        answer.starts_with("OK"),
+                        "the server refused the subscription: {}",
+                        answer.trim_end()
+                    );
+                    *ready = true;
+                    found(Unit::Ready);
+                    at = end + 1;
+                }
+                Ok(at + stamp::scan(&bytes[at..], |stamp| found(Unit::Message(stamp))))
+            }
+            Decoder::Answers => {
+                let refused = [&b"ERR"[..], b"HTTP/1.1 4", b"HTTP/1.1 5"]
+                    .iter()
+                    .any(|bad| bytes.starts_with(bad));
+                let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+                ensure!(
+                    !refused,
+                    "the server refused a message: {}",
+                    String::from_utf8_lossy(line).trim_end()
+                );
+                Ok(bytes.len())
+            }
+            Decoder::Stream(response) => {
+                let (n, began) = response.read(bytes)?;
+                if began {
+                    found(Unit::Ready);
+                }
+                let done = stamp::scan(&response.text, |stamp| found(Unit::Message(stamp)));
+                response.text.drain(..done);
+                if response.body == Some(Body::Done) {
+                    found(Unit::Closed);
+                }
+                Ok(n)
+            }
+            Decoder::LongPoll(response) => {
+                let mut at = 0;
+                loop {
+                    let (n, _) = response.read(&bytes[at..])?;
+                    at += n;
+                    if response.body != Some(Body::Done) {
+                        return Ok(at);
+                    }
+                    stamp::scan(&response.text, |stamp| found(Unit::Message(stamp)));
+                    found(Unit::Next(next_cursor(&response.text)?));
+                    *response = Response::default();
+                }
+            }
+        }
+    }
+}
+
+impl Response {
+    /// Reads on; returns how many bytes are done with and whether the head came with them.
+    fn read(&mut self, bytes: &[u8]) -> anyhow::Result<(usize, bool)> {
+        let mut at = 0;
+        let began = self.body.is_none();
+        let body = match &mut self.body {
+            Some(body) => body,
+            none => {
+                let Some((head, n)) = http::head(bytes)? else {
+                    return Ok((0, false));
+                };
+                ensure!(
+                    head.status == 200,
+                    "the server refused the request: {}",
+                    head.line
+                );
+                at = n;
+                none.insert(head.body)
+            }
+        };
+        at += body.read(&bytes[at..], &mut self.text)?;
+        ensure!(
+            self.text.len() <= ANSWER_MAX,
+            "an answer is longer than {ANSWER_MAX} bytes"
+        );
+        Ok((at, began))
+    }
+}
+
+/// A client's session for as long as this program runs: it is never ticked, so it never pings.
+pub(super) fn session() -> Session {
+    let limits = Limits {
+        message: MESSAGE_MAX,
+        ..Limits::default()
+    };
+    Session::new(Role::Client, Arc::new(limits), None, Time(0))
+}
+
+fn read_frames(
+    session: &mut Session,
+    input: &mut Reader<'_>,
+    codec: &mut Codec,
+    out: &mut Vec<u8>,
+    mut found: impl FnMut(Unit<'_>),
+) -> anyhow::Result<()> {
+    while let Some(event) = session
+        .next(Time(0), input, codec, out)
+        .context("the server broke the protocol")?
+    {
+        match event {
+            Event::Message { payload, .. } => match Stamp::read(payload) {
+                Some(stamp) => found(Unit::Message(stamp)),
+                None => wrapped(payload, &mut found),
+            },
+            Event::Ping(_) | Event::Pong(_) => {}
+            Event::Close { .. } => found(Unit::Closed),
+        }
+    }
+    Ok(())
+}
+
+/// A message that the server put something around, or several.
+fn wrapped(payload: &[u8], found: &mut impl FnMut(Unit<'_>)) {
+    let mut none = true;
+    stamp::scan(payload, |stamp| {
+        none = false;
+        found(Unit::Message(stamp));
+    });
+    if none {
+        found(Unit::Foreign);
+    }
+}
+
+/// `"next":"…"` of a poll's answer.
+fn next_cursor(text: &[u8]) -> anyhow::Result<&str> {
+    let cursor = memmem::rfind(text, b"\"next\"").and_then(|at| {
+        let mut strings = text[at + b"\"next\"".len()..].split(|&byte| byte == b'"');
+        strings.next().filter(|between| between.trim_ascii() == b":")?;
+        std::str::from_utf8(strings.next()?).ok()
+    });
+    match cursor {
+        Some(cursor) => Ok(cursor),
+        None => bail!("the answer to a poll names no next cursor"),
+    }
+}
