@@ -57,15 +57,6 @@ impl Problem {
         )
     }
 
-    /// 403: clients may not publish to `topic`.
-    pub(crate) fn reserved_topic(topic: &str) -> Problem {
-        let detail = format!(
-            "{} belongs to the server: its first token begins with $; publish to another topic",
-            quote(topic)
-        );
-        Problem::new(StatusCode::FORBIDDEN, "reserved-topic", detail)
-    }
-
     /// 403: pages of `origin` may not use the server.
     pub(crate) fn bad_origin(origin: &str) -> Problem {
         let detail = format!(
@@ -94,12 +85,6 @@ impl Problem {
         .with("parameter", name)
     }
 
-    /// 400: there is no query parameter `name` here.
-    pub(crate) fn unknown_parameter(name: &str, known: &str) -> Problem {
-        let detail = format!("there is no parameter {}; known here: {known}", quote(name));
-        Problem::new(StatusCode::BAD_REQUEST, "unknown-parameter", detail)
-    }
-
     /// 404: `path` leads nowhere; `reachable` is what does not.
     pub(crate) fn not_found(path: &str, reachable: &[&str]) -> Problem {
         let detail = format!(
@@ -115,12 +100,6 @@ impl Problem {
         let detail = format!("{} is not allowed here; allowed: {allow}", quote(method));
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", detail)
             .header(ALLOW, HeaderValue::from_static(allow))
-    }
-
-    /// 406: none of what `accept` asks for can be had.
-    pub(crate) fn not_acceptable(accept: &str, available: &str) -> Problem {
-        let detail = format!("Accept is {}; available: {available}", quote(accept));
-        Problem::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", detail)
     }
 
     /// 413: the body has more than `limit` bytes.
@@ -143,17 +122,6 @@ impl Problem {
                 http::header::SEC_WEBSOCKET_VERSION,
                 HeaderValue::from_static("13"),
             )
-    }
-
-    /// 429: there are `limit` of `what` already.
-    pub(crate) fn too_many(what: &str, limit: usize) -> Problem {
-        Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too-many",
-            format!("at most {limit} {what}"),
-        )
-        .with("limit", limit)
-        .retry()
     }
 
     /// 503: the server has no room now, because `why`.
@@ -233,12 +201,6 @@ mod tests {
             "\"a..b\": a token is empty",
         );
         check(
-            Problem::reserved_topic("$sys"),
-            403,
-            "reserved-topic",
-            "\"$sys\" belongs to the server: its first token begins with $; publish to another topic",
-        );
-        check(
             Problem::bad_origin("https://x"),
             403,
             "bad-origin",
@@ -258,12 +220,6 @@ mod tests {
             "wait is \"long\"; write seconds, 0 to 60",
         );
         assert_eq!(body["parameter"], "wait");
-        check(
-            Problem::unknown_parameter("wiat", "after, wait"),
-            400,
-            "unknown-parameter",
-            "there is no parameter \"wiat\"; known here: after, wait",
-        );
         let (body, _) = check(
             Problem::not_found("/x", &["/topics/{topic}", "/metrics"]),
             404,
@@ -271,12 +227,6 @@ mod tests {
             "there is nothing at \"/x\"; reachable: /topics/{topic}, /metrics",
         );
         assert_eq!(body["reachable"], json!(["/topics/{topic}", "/metrics"]));
-        check(
-            Problem::not_acceptable("image/png", "application/json"),
-            406,
-            "not-acceptable",
-            "Accept is \"image/png\"; available: application/json",
-        );
         let (body, _) = check(
             Problem::too_large(1024),
             413,
@@ -305,16 +255,6 @@ mod tests {
         assert_eq!(
             (&headers["upgrade"], &headers["sec-websocket-version"]),
             (&"websocket".parse().unwrap(), &"13".parse().unwrap())
-        );
-        let (body, headers) = check(
-            Problem::too_many("subscriptions", 3),
-            429,
-            "too-many",
-            "at most 3 subscriptions",
-        );
-        assert_eq!(
-            (&body["limit"], &headers["retry-after"]),
-            (&json!(3), &"1".parse().unwrap())
         );
         for problem in [Problem::overloaded("full"), Problem::shutting_down()] {
             let response = problem.response();
