@@ -26,30 +26,30 @@ pub enum Error {
     Unsupported(String),
 
     /// The host's name has no address.
-    #[error("cannot find the address of {host}: {source}")]
+    #[error("cannot find the address of {host}: {cause}")]
     Resolve {
         /// The name.
         host: String,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 
     /// No connection came about.
-    #[error("cannot connect to {address}: {source}")]
+    #[error("cannot connect to {address}: {cause}")]
     Connect {
         /// `host:port`.
         address: String,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 
     /// The connection broke.
-    #[error("the connection to {address} broke: {source}")]
+    #[error("the connection to {address} broke: {cause}")]
     Broken {
         /// `host:port`.
         address: String,
         /// What the system or the HTTP library said.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        cause: Box<dyn std::error::Error + Send + Sync>,
     },
 
     /// The server ended the connection.
@@ -111,10 +111,10 @@ impl Error {
         }
     }
 
-    pub(crate) fn broken(address: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub(crate) fn broken(address: &str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Error::Broken {
             address: address.to_owned(),
-            source: source.into(),
+            cause: cause.into(),
         }
     }
 }

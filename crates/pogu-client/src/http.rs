@@ -76,7 +76,7 @@ impl HttpConnection {
             ))),
             Ok(Err(error)) => Err(Error::Broken {
                 address: self.authority.clone(),
-                source: error,
+                cause: error,
             }),
             Err(_) => Err(Error::Silent {
                 address: self.authority.clone(),

@@ -100,7 +100,7 @@ mod tests {
         let mut ladder = Ladder::new(Via::Auto);
         let error = Error::Connect {
             address: String::new(),
-            source: std::io::ErrorKind::ConnectionRefused.into(),
+            cause: std::io::ErrorKind::ConnectionRefused.into(),
         };
         assert!(!ladder.refused(&error));
         assert!(!ladder.refused(&Error::Refused {

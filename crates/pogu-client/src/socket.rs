@@ -136,9 +136,9 @@ async fn connect_udp(remote: SocketAddr, trace: Option<&Trace>) -> io::Result<Ud
 }
 
 async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Error> {
-    let failed = |source| Error::Resolve {
+    let failed = |cause| Error::Resolve {
         host: target.host.clone(),
-        source,
+        cause,
     };
     let addresses = lookup_host((target.host.as_str(), target.port))
         .await
@@ -147,10 +147,10 @@ async fn resolve(target: &Target) -> Result<Vec<SocketAddr>, Error> {
 }
 
 fn connect_error(target: &Target, last: Option<io::Error>) -> Error {
-    let source = last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    let cause = last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
     Error::Connect {
         address: target.authority(),
-        source,
+        cause,
     }
 }
 

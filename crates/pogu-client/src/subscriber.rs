@@ -96,6 +96,11 @@ impl Subscriber {
         self.events.recv().await.unwrap_or(Err(Error::Closed))
     }
 
+    /// The next event if it has come already.
+    pub fn try_next(&mut self) -> Option<Result<Event, Error>> {
+        self.events.try_recv().ok()
+    }
+
     /// The next message, passing over all other events.
     ///
     /// # Errors

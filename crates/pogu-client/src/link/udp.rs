@@ -213,14 +213,14 @@ fn encode(command: &Command<'_>) -> Vec<u8> {
 }
 
 /// An ICMP answer to a datagram is told by the next call, and means that nobody listens there.
-fn broken(plan: &Plan, source: std::io::Error) -> Error {
-    if source.kind() == std::io::ErrorKind::ConnectionRefused {
+fn broken(plan: &Plan, cause: std::io::Error) -> Error {
+    if cause.kind() == std::io::ErrorKind::ConnectionRefused {
         return Error::Connect {
             address: plan.target.authority(),
-            source,
+            cause,
         };
     }
-    Error::broken(&plan.target.authority(), source)
+    Error::broken(&plan.target.authority(), cause)
 }
 
 /// The cursors of the last messages.

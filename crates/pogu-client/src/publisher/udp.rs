@@ -88,7 +88,7 @@ impl UdpPublisher {
                     after: self.plan.options.publish_timeout,
                 };
                 return Err(match refused {
-                    Some(source) => Error::Connect { address, source },
+                    Some(cause) => Error::Connect { address, cause },
                     None => silent,
                 });
             }

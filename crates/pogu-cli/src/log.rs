@@ -1,0 +1,35 @@
+use std::io::IsTerminal;
+
+use pogu::config::{LogFormat, LogLevel};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Logs a client's warnings to standard error, and with each `-v` more: what it does, how, and everything.
+pub(crate) fn start_client(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::new(format!("warn,pogu={level},pogu_client={level}"));
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false);
+    tracing_subscriber::registry().with(filter).with(lines).init();
+}
+
+/// Logs the server to standard error.
+pub(crate) fn start_server(format: LogFormat, level: LogLevel) {
+    let filter = EnvFilter::new(level.as_str());
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    let registry = tracing_subscriber::registry().with(filter);
+    match format {
+        LogFormat::Text => registry.with(lines).init(),
+        LogFormat::Json => registry.with(lines.json()).init(),
+    }
+}

@@ -1,0 +1,110 @@
+use std::path::PathBuf;
+
+use pogu::Server;
+use pogu::config::{Address, Config, Listen, LogFormat, LogLevel};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{info, warn};
+
+use crate::exit::Exit;
+use crate::{log, output};
+
+/// Run a server
+///
+/// Without any flag it listens on 127.0.0.1:7070, TCP and UDP, and needs no configuration. A flag wins over the environment, and
+/// both over the configuration.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// Where to listen, in place of what the configuration says: HOST:PORT for TCP and UDP, tcp://HOST:PORT or udp://HOST:PORT for
+    /// one of them; can be repeated
+    #[arg(long, value_name = "ADDRESS", env = "POGU_LISTEN", value_delimiter = ',')]
+    listen: Vec<Address>,
+
+    /// The configuration, as TOML
+    #[arg(long, value_name = "FILE", env = "POGU_CONFIG")]
+    config: Option<PathBuf>,
+
+    /// Print the configuration that is used without a file, with comments, and end
+    #[arg(long)]
+    print_config: bool,
+
+    /// Threads that serve connections [default: one a core]
+    #[arg(long, value_name = "N", env = "POGU_LANES")]
+    lanes: Option<usize>,
+
+    /// How log lines look: text or json
+    #[arg(long, value_name = "FORMAT", env = "POGU_LOG_FORMAT")]
+    log_format: Option<LogFormat>,
+
+    /// The least important line that is logged: error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", env = "POGU_LOG_LEVEL")]
+    log_level: Option<LogLevel>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pogu serve
+  pogu serve --listen 0.0.0.0:7070 --listen tcp://127.0.0.1:7001
+  pogu serve --config pogu.toml --log-format json
+  pogu serve --print-config > pogu.toml";
+
+impl Args {
+    /// The configuration with the flags over it.
+    fn config(self) -> anyhow::Result<Config> {
+        let mut config = Config::load(self.config.as_deref())?;
+        if !self.listen.is_empty() {
+            config.listen = self.listen.into_iter().map(Listen::from).collect();
+        }
+        config.lanes = self.lanes.or(config.lanes);
+        config.log_format = self.log_format.unwrap_or(config.log_format);
+        config.log_level = self.log_level.unwrap_or(config.log_level);
+        config.validate()?;
+        Ok(config)
+    }
+}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
+    if args.print_config {
+        return output::print(Config::default_toml().as_bytes());
+    }
+    let config = args.config()?;
+    log::start_server(config.log_format, config.log_level);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> anyhow::Result<Exit> {
+    let interrupt = signal(SignalKind::interrupt())?;
+    let terminate = signal(SignalKind::terminate())?;
+    let server = Server::builder().config(config).bind()?;
+    for address in server.addresses() {
+        info!("listening on {address}");
+        if !address.ip().is_loopback() {
+            warn!(
+                "{address} can be reached from other machines, and there are no users yet: whoever reaches it reads and writes all topics"
+            );
+        }
+    }
+    server.run(stop(interrupt, terminate)).await?;
+    info!("stopped");
+    Ok(Exit::Success)
+}
+
+/// Done at the first SIGINT or SIGTERM; a second one ends the program at once.
+async fn stop(mut interrupt: Signal, mut terminate: Signal) {
+    either(&mut interrupt, &mut terminate).await;
+    tokio::spawn(async move {
+        either(&mut interrupt, &mut terminate).await;
+        warn!("stopped at once, clients were not told");
+        std::process::exit(130);
+    });
+}
+
+async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,199 @@
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use pogu::config::parse_duration;
+use pogu_client::{Event, Gap, Message, Options, Subscriber};
+use tokio::signal::ctrl_c;
+use tokio::time::{Instant, sleep_until};
+use tracing::{info, warn};
+
+use crate::escape;
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::target::ServerArgs;
+
+/// Print what is published to a topic
+///
+/// On a terminal a message is one line: the topic, the event's name if there is one, and the body, in which whatever could drive the
+/// terminal is escaped. Into a pipe or a file go the bodies as they are, each with a line feed after it. `--json` keeps
+/// everything apart: one JSON object a line.
+///
+/// A connection that breaks is made anew and goes on after the last message; nothing is lost or doubled while the server's history
+/// reaches back, and where it does not, that is said on standard error.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// The topic or pattern, in which * is one token and a last > one or more; or a URL
+    #[arg(value_name = "TOPIC")]
+    topic: String,
+
+    #[command(flatten)]
+    server: ServerArgs,
+
+    /// Begin after this: a cursor, earliest, or last:N [default: now]
+    #[arg(long, value_name = "WHERE")]
+    after: Option<String>,
+
+    /// End after so many messages
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+
+    /// End after so long, as 30s or 5m; with --count, coming short of it is exit code 124
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+
+    /// Print a JSON object for each message: topic, cursor, time, event, type, and data or base64
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pogu sub chat
+  pogu sub 'orders.>' --after last:10 --json
+  pogu sub chat --count 1 --timeout 30s
+  pogu sub udp://127.0.0.1:7070/chat";
+
+/// How messages are printed.
+#[derive(Clone, Copy, Debug)]
+struct Style {
+    json: bool,
+    terminal: bool,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
+    let (target, topic, via) = args.server.resolve(&args.topic)?;
+    let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
+    let connecting = Subscriber::connect(&target, &topic, args.after.as_deref(), via, Options::default());
+    let mut subscriber = tokio::select! {
+        subscriber = connecting => subscriber?,
+        _ = ctrl_c() => return Ok(Exit::Interrupted),
+    };
+    let style = Style {
+        json: args.json,
+        terminal: std::io::stdout().is_terminal(),
+    };
+    let output = Output::start();
+    let result = print(&mut subscriber, &output, style, args.count, deadline).await;
+    subscriber.close().await;
+    let exit = result?;
+    output.finish().await?;
+    Ok(exit)
+}
+
+async fn print(
+    subscriber: &mut Subscriber,
+    output: &Output,
+    style: Style,
+    count: Option<u64>,
+    deadline: Option<Instant>,
+) -> anyhow::Result<Exit> {
+    let mut left = count;
+    let end = async {
+        match deadline {
+            Some(deadline) => sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    };
+    let interrupted = ctrl_c();
+    tokio::pin!(end, interrupted);
+    loop {
+        let mut event = tokio::select! {
+            event = subscriber.next() => event?,
+            _ = &mut interrupted => return Ok(Exit::Interrupted),
+            () = &mut end => return Ok(if count.is_some() { Exit::TimedOut } else { Exit::Success }),
+            () = output.gone() => return Ok(Exit::Success),
+        };
+        // All that has come is written at once.
+        let mut piece = Vec::new();
+        loop {
+            if tell(&event, style, &mut piece)
+                && let Some(left) = &mut left
+            {
+                *left -= 1;
+            }
+            if left == Some(0) || piece.len() >= PIECE_BYTES {
+                break;
+            }
+            match subscriber.try_next() {
+                Some(next) => event = next?,
+                None => break,
+            }
+        }
+        if !piece.is_empty() && output.write(piece).await.is_err() || left == Some(0) {
+            return Ok(Exit::Success);
+        }
+    }
+}
+
+/// Bytes after which what has come is written although more has come.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// Appends what is to be printed; whether it was a message.
+fn tell(event: &Event, style: Style, out: &mut Vec<u8>) -> bool {
+    match event {
+        Event::Open { via } => info!("subscribed by {via}"),
+        Event::Lost { error, retry_in } => warn!("{error}; trying again in {:.1} s", retry_in.as_secs_f64()),
+        Event::Gap(gap) => {
+            warn!("{}", gap_text(gap));
+            if style.json {
+                out.extend_from_slice(gap_json(gap).as_bytes());
+                out.push(b'\n');
+            }
+        }
+        Event::Message(message) => {
+            line(message, style, out);
+            return true;
+        }
+        _ => {}
+    }
+    false
+}
+
+fn line(message: &Message, style: Style, out: &mut Vec<u8>) {
+    match style {
+        Style { json: true, terminal } => {
+            let json = message.to_json();
+            let json = if terminal { escape::json(&json) } else { json };
+            out.extend_from_slice(json.as_bytes());
+        }
+        Style {
+            json: false,
+            terminal: false,
+        } => out.extend_from_slice(&message.body),
+        Style {
+            json: false,
+            terminal: true,
+        } => {
+            let event = message
+                .event
+                .as_deref()
+                .map(|event| format!(" [{event}]"))
+                .unwrap_or_default();
+            let head = escape::text(&format!("{}{event}: ", message.topic));
+            out.extend_from_slice(head.as_bytes());
+            out.extend_from_slice(escape::bytes(&message.body).as_bytes());
+        }
+    }
+    out.push(b'\n');
+}
+
+fn gap_text(gap: &Gap) -> String {
+    let many = match gap.missed {
+        Some(1) => "1 message is".to_owned(),
+        Some(missed) => format!("{missed} messages are"),
+        None => "messages are".to_owned(),
+    };
+    format!(
+        "{many} missing in {}: they came faster than they were read, or history no longer has them",
+        gap.topic
+    )
+}
+
+fn gap_json(gap: &Gap) -> String {
+    let mut json = serde_json::json!({"gap": true, "topic": gap.topic});
+    if let Some(missed) = gap.missed {
+        json["missed"] = missed.into();
+    }
+    json.to_string()
+}
