@@ -166,10 +166,10 @@ async def ready(harbour, inboxes):
         print(f"FAIL {inbox.name} hears nothing{inbox.end()}")
 
 
-async def publish(harbour, name, kind):
+async def publish(harbour, name, body):
     """Publishes one body and says what went wrong, if something did."""
     try:
-        await PUBLISHERS[name][0](harbour, Body(name, kind))
+        await PUBLISHERS[name][0](harbour, body)
     except Exception as error:
         return f"cannot publish: {error!r}"
     return None
@@ -180,7 +180,7 @@ async def meet(harbour, inboxes, name):
     faults = {}
     for kind in PUBLISHERS[name][1]:
         body = Body(name, kind)
-        faults[kind] = await publish(harbour, name, kind)
+        faults[kind] = await publish(harbour, name, body)
         # One that has missed something once is not waited for again.
         waiting = [inbox for inbox in inboxes if inbox.carries(body) and not inbox.is_late]
         for _ in range(ARRIVE_SECONDS * 50):
@@ -207,21 +207,26 @@ def tell(name, inbox, publish_faults):
 async def one_order(harbour, inboxes):
     """All publish at the same time; says whether every subscriber has the same order."""
     bodies = {name: Body(f"{name} with the others", "text") for name in PUBLISHERS}
-    await asyncio.gather(*(PUBLISHERS[name][0](harbour, body) for name, body in bodies.items()))
-    wanted = {body.bytes for body in bodies.values()}
+    await asyncio.gather(*(publish(harbour, name, body) for name, body in bodies.items()))
+    publisher_of = {body.bytes: name for name, body in bodies.items()}
     orders = {}
     for _ in range(ARRIVE_SECONDS * 50):
-        orders = {inbox.name: [m.body for m in inbox.messages if m.body in wanted] for inbox in inboxes}
-        if all(len(order) >= len(wanted) for order in orders.values()):
+        for inbox in inboxes:
+            orders[inbox.name] = [publisher_of[m.body] for m in inbox.messages if m.body in publisher_of]
+        if all(len(order) >= len(bodies) for order in orders.values()):
             break
         await asyncio.sleep(0.02)
     first = orders[inboxes[0].name]
     others = [name for name, order in orders.items() if order != first]
     for name in others:
         print(f"FAIL order: {name} has {orders[name]}, {inboxes[0].name} has {first}")
-    if not others:
-        print(f"ok   one order of {len(first)} messages for {len(orders)} subscribers")
-    return not others and len(first) == len(wanted)
+    missing = bodies.keys() - set(first)
+    if missing:
+        print(f"FAIL order: {inboxes[0].name} lacks {sorted(missing)}")
+    if others or missing:
+        return False
+    print(f"ok   one order of {len(first)} messages for {len(orders)} subscribers")
+    return True
 
 
 async def run(pogu):
