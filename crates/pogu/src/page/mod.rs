@@ -15,7 +15,7 @@ const PAGE: &str = include_str!("index.html");
 
 /// The hashes are of what stands between the tags of the page's style and script; a test says what they must be.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; img-src data:; \
-    style-src 'sha256-8j4lAzpkPWX8vElDj3SLIapPyuuBMAKn58/W8eohQy0='; \
+    style-src 'sha256-TBrvxlaxH3/tnEM4bLPet3cN2eDgiA4ACPB842jmfao='; \
     script-src 'sha256-4S0nMSlI1LTf8jIoHDEFXZ9WP0JYJfAOuY9++sxDtV4='; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
