@@ -108,9 +108,10 @@ impl Problem {
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail).with("limit", limit)
     }
 
-    /// 415: the body comes in a coding or a type that is not understood.
-    pub(crate) fn unsupported(detail: impl Into<String>) -> Problem {
-        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported", detail)
+    /// 415: the body comes in a content coding, which subscribers would not be told of.
+    pub(crate) fn encoded_body(coding: &str) -> Problem {
+        let detail = format!("Content-Encoding is {}; send the body as it is", quote(coding));
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded-body", detail)
     }
 
     /// 426: the path is a WebSocket and the request is none, or one of another version (RFC 6455, 4.4).
@@ -234,7 +235,12 @@ mod tests {
             "a message has at most 1024 bytes",
         );
         assert_eq!(body["limit"], 1024);
-        check(Problem::unsupported("no gzip"), 415, "unsupported", "no gzip");
+        check(
+            Problem::encoded_body("gzip"),
+            415,
+            "encoded-body",
+            "Content-Encoding is \"gzip\"; send the body as it is",
+        );
     }
 
     #[test]

@@ -70,6 +70,11 @@ pub(super) fn selector(path: &str) -> Result<Selector, Problem> {
 async fn publish(lane: &Shared, request: &mut Request<Incoming>, path: &str) -> Result<Reply, Problem> {
     let name = decode(&path.replace('+', "%2B"))?;
     let topic: Topic = parse_publish_topic(&name).map_err(|why| Problem::bad_topic(&name, &why))?;
+    if let Some(coding) = text_header(request.headers(), "content-encoding")?
+        && !coding.eq_ignore_ascii_case("identity")
+    {
+        return Err(Problem::encoded_body(&coding));
+    }
     let content_type = text_header(request.headers(), "content-type")?;
     let event = text_header(request.headers(), "pogu-event")?;
     let key = text_header(request.headers(), "idempotency-key")?;

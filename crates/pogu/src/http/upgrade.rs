@@ -159,8 +159,12 @@ fn check(request: &Request<Incoming>, origin_allowed: bool) -> Result<String, Bo
             .insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return Err(Box::new(reply));
     }
-    if !origin_allowed && headers.contains_key(header::ORIGIN) {
-        return Err(Box::new(problem(Problem::bad_origin("of this page"))));
+    if let Some(origin) = headers.get(header::ORIGIN)
+        && !origin_allowed
+    {
+        return Err(Box::new(problem(Problem::bad_origin(
+            origin.to_str().unwrap_or_default(),
+        ))));
     }
     let mut keys = headers
         .get_all(header::SEC_WEBSOCKET_KEY)
