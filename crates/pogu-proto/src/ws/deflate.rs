@@ -114,6 +114,10 @@ impl Inflater {
         limit: usize,
         out: &mut Vec<u8>,
     ) -> Result<usize, Violation> {
+        if bytes.is_empty() {
+            // Against RFC 7692 §7.2.3.6, but some compressors make nothing of an empty message.
+            return Ok(0);
+        }
         let state = self.state.get_or_insert_with(|| Inflate::new(false, 15));
         state.reset(false);
         let mut filled = 0;

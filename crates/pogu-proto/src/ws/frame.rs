@@ -7,7 +7,7 @@ pub(super) const HEADER_MAX: usize = 14;
 /// Bytes of the longest control payload.
 pub(super) const CONTROL_MAX: usize = 125;
 
-const FIN: u8 = 0x80;
+pub(super) const FIN: u8 = 0x80;
 pub(super) const RSV1: u8 = 0x40;
 const RSV: u8 = 0x70;
 const MASKED: u8 = 0x80;

@@ -32,3 +32,45 @@ pub fn choose_protocol<'a>(
         .map(|name| name.trim_matches([' ', '\t']))
         .find_map(|name| known.iter().copied().find(|known| *known == name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_the_key() {
+        assert_eq!(
+            accept_key("dGhlIHNhbXBsZSBub25jZQ=="),
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        );
+    }
+
+    #[test]
+    fn keys_are_16_bytes() {
+        assert!(is_valid_key("dGhlIHNhbXBsZSBub25jZQ=="));
+        for key in [
+            "",
+            "dGhlIHNhbXBsZSBub25j",
+            "dGhlIHNhbXBsZSBub25jZQ",
+            "dGhlIHNhbXBsZSBub25jZWU=",
+            "dGhlIHNhbXBsZSBub25jZWVl",
+            "dGhlIHNhbXBsZSBub25jZQ= ",
+            "dGhlIHNhbXBsZSBub25j!Q==",
+            "dGhlIHNhbXBsZSBub25jZQ==dGhlIHNhbXBsZSBub25jZQ==",
+        ] {
+            assert!(!is_valid_key(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_first_known_protocol_is_chosen() {
+        let choose = |offered: &[&str]| choose_protocol(offered.iter().copied(), &["pogu", "plain"]);
+        assert_eq!(choose(&["plain, pogu"]), Some("plain"));
+        assert_eq!(choose(&["stomp,", "\tpogu "]), Some("pogu"));
+        assert_eq!(choose(&["Pogu", "pogu2", ""]), None);
+        assert_eq!(choose(&[]), None);
+        // CVE-2021-32640: time grew with the square of the blanks.
+        let blanks = ["b", &" ".repeat(1 << 20), "x"].concat();
+        assert_eq!(choose(&[&blanks, "pogu"]), Some("pogu"));
+    }
+}

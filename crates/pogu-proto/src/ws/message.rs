@@ -67,3 +67,24 @@ impl Message {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CVE-2022-35922: what a header declares is not allocated before it arrives.
+    #[test]
+    fn memory_follows_what_arrived() {
+        let mut message = Message::new(Kind::Binary, false);
+        let most = 1 << 30;
+        for _ in 0..1000 {
+            message.append(&[0; 1000], most).unwrap();
+            assert!(message.bytes.capacity() <= 2 * message.bytes.len());
+        }
+        // Near its end, a message is not given room that it cannot fill.
+        let mut message = Message::new(Kind::Binary, false);
+        message.append(&[0; 1000], 1100).unwrap();
+        message.append(&[0; 100], 1100).unwrap();
+        assert_eq!(message.bytes.capacity(), 1100);
+    }
+}
