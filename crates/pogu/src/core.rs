@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use pogu_hub::{
-    After, Cursor, Draft, Hub, PublishError, Receipt, Selector, SubscribeError, SubscriptionId, Subscriptions,
+    After, Cursor, Draft, Hub, PublishError, Receipt, Selector, SubscribeError, SubscribeOutcome,
+    SubscriptionId, Subscriptions,
 };
 use pogu_proto::{Time, pogu, ws};
 use slab::Slab;
@@ -134,12 +135,10 @@ impl Core {
         selector: Selector,
         after: After,
         echo: bool,
-    ) -> Result<SubscriptionId, SubscribeError> {
+    ) -> Result<SubscribeOutcome, SubscribeError> {
         let exclude = if echo { 0 } else { self.origin(peer) };
-        let outcome = self
-            .subscriptions
-            .subscribe(&self.hub, self.unix, peer.slot, selector, after, exclude)?;
-        Ok(outcome.id)
+        self.subscriptions
+            .subscribe(&self.hub, self.unix, peer.slot, selector, after, exclude)
     }
 
     pub(crate) fn unsubscribe(&mut self, id: SubscriptionId) {

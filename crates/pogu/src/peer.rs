@@ -6,7 +6,9 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use pogu_hub::{After, Cursor, Draft, Kind, Mailbox, PublishError, Selector, SubscriptionId, Topic};
+use pogu_hub::{
+    After, Cursor, Draft, Kind, Mailbox, PublishError, Selector, SubscribeOutcome, SubscriptionId, Topic,
+};
 use pogu_proto::framing::{self, Framing};
 use pogu_proto::{Reader, Time, pogu, sse, ws};
 
@@ -552,7 +554,13 @@ impl Speaker<'_> {
             pogu::Command::Subscribe {
                 pattern, after, echo, ..
             } => match self.subscribe(subscriptions, pattern, after, echo) {
-                Ok(()) => self.answer(|out| pogu::ok(seq, None, None, out)),
+                Ok(outcome) => {
+                    // Where it starts, to go on from should the connection break before the first message.
+                    self.answer(|out| pogu::ok(seq, Some(&outcome.start), None, out));
+                    if outcome.gap {
+                        self.answer(|out| pogu::gap(pattern, None, out));
+                    }
+                }
                 Err((name, why)) => self.refuse(seq, name, &why),
             },
             pogu::Command::Unsubscribe { pattern, .. } => {
@@ -606,7 +614,7 @@ impl Speaker<'_> {
         pattern: &str,
         after: Option<&str>,
         echo: bool,
-    ) -> Result<(), (&'static str, String)> {
+    ) -> Result<SubscribeOutcome, (&'static str, String)> {
         let selector: Selector = pattern
             .parse()
             .map_err(|error: pogu_hub::TopicError| ("bad-topic", error.to_string()))?;
@@ -626,15 +634,15 @@ impl Speaker<'_> {
                 format!("there is a subscription to `{pattern}` already: UNSUB it first"),
             ));
         }
-        let id = self
+        let outcome = self
             .core
             .subscribe(self.id, selector, after, echo)
             .map_err(|error| ("refused", error.to_string()))?;
-        subscriptions.push(id);
-        if !self.core.subscriptions.is_live(id) {
-            self.catching_up.push(id);
+        subscriptions.push(outcome.id);
+        if !outcome.live {
+            self.catching_up.push(outcome.id);
         }
-        Ok(())
+        Ok(outcome)
     }
 
     fn unsubscribe(&mut self, subscriptions: &mut Vec<SubscriptionId>, pattern: &str) -> bool {

@@ -91,7 +91,7 @@ pub enum Answer<'a> {
     Ok {
         /// The number of the command in this conversation, from 1; 0 when it is not named, as over UDP with a token.
         seq: u64,
-        /// Of a `PUB`, the place of the message.
+        /// Of a `PUB`, the place of the message; of a `SUB`, the place after which it starts.
         cursor: Option<&'a str>,
         /// Of a `SUB` over UDP, what renews it.
         token: Option<&'a str>,

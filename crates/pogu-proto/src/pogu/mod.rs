@@ -3,7 +3,7 @@
 //! ```text
 //! client → server                                       server → client
 //!
-//! SUB chat after=last:10                                OK seq=1
+//! SUB chat after=last:10                                OK seq=1 cursor=k3f-7
 //! PUB chat event=greet :hello world                     OK seq=2 cursor=k3f-18
 //!                                                       MSG chat cursor=k3f-18 event=greet :hello world
 //! PUB blob len=5 type=image/png :<5 bytes>              OK seq=3 cursor=k3f-19

@@ -176,7 +176,8 @@ async fn read(
                 selector,
                 parameters.after.unwrap_or(After::Now),
                 carrier,
-                Vec::new(),
+                // A sign of life, by which a client tells that no proxy holds the stream back.
+                b"\n".to_vec(),
             )
         }
         Via::Sse => sse(lane, remote, request.headers(), selector, &parameters),

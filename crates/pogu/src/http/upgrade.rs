@@ -244,10 +244,15 @@ impl Lane {
         let Dialect::Plain(plain) = &mut peer.dialect else {
             return Ok(());
         };
-        let subscription = core.subscribe(id, selector, after, plain.echo)?;
-        plain.subscription = Some(subscription);
-        if !core.subscriptions.is_live(subscription) {
-            peer.catching_up.push(subscription);
+        let outcome = core.subscribe(id, selector, after, plain.echo)?;
+        plain.subscription = Some(outcome.id);
+        if !outcome.live {
+            peer.catching_up.push(outcome.id);
+        }
+        if outcome.gap {
+            let selector = core.subscriptions.selector(outcome.id);
+            let name = selector.map(|selector| selector.as_str().to_owned());
+            peer.tell_gap(&name.unwrap_or_default(), None, core);
         }
         self.touched(slot);
         Ok(())
