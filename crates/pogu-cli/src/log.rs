@@ -16,6 +16,7 @@ pub(crate) fn start_client(verbose: u8) {
     let filter = EnvFilter::new(format!("warn,pogu={level},pogu_client={level}"));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .without_time()
         .with_target(false);
     tracing_subscriber::registry().with(filter).with(lines).init();

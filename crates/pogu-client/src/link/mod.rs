@@ -46,8 +46,7 @@ pub(crate) enum Link {
 }
 
 impl Link {
-    /// Subscribes from `after` on, from now without it. A server that knows its head tells it as the first
-    /// [`Step::Position`].
+    /// Subscribes from `after` on, from now without it. Where it starts is the first [`Step::Position`], if the way tells it.
     pub(crate) async fn open(plan: &Plan, via: Via, after: Option<&str>) -> Result<Self, Error> {
         Ok(match via {
             Via::Poll => Link::Poll(PollLink::open(plan, after, false).await?),

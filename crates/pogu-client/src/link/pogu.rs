@@ -46,13 +46,12 @@ impl PoguLink {
             }
             Ok(None)
         };
-        let head = timeout(limit, answered).await.map_err(|_| Error::Silent {
+        let start = timeout(limit, answered).await.map_err(|_| Error::Silent {
             address: plan.target.authority(),
             after: limit,
         })??;
-        // Only without `after` does the head tell anything: history is still to come otherwise.
-        if let (Some(head), None) = (head, after) {
-            waiting.push_front(Step::Position(head));
+        if let Some(start) = start {
+            waiting.push_front(Step::Position(start));
         }
         Ok(Self {
             conversation,

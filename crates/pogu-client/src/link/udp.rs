@@ -73,14 +73,11 @@ impl UdpLink {
             token: Some(&token),
         };
         let reply = link.ask(plan, &subscribe).await?;
-        if let (
-            Reply::Ok {
-                cursor: Some(head), ..
-            },
-            None,
-        ) = (reply, after)
+        if let Reply::Ok {
+            cursor: Some(start), ..
+        } = reply
         {
-            link.waiting.push_front(Step::Position(head));
+            link.waiting.push_front(Step::Position(start));
         }
         link.token = token;
         Ok(link)
