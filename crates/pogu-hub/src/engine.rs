@@ -10,7 +10,7 @@ use crate::interest::Route;
 use crate::limits::{Limits, Rule};
 use crate::memory::Memory;
 use crate::message::{Draft, Message, PublishError};
-use crate::selector::Selector;
+use crate::selector::{Pattern, Selector};
 use crate::topic::Topic;
 
 /// The engines there are.
@@ -39,6 +39,8 @@ pub(crate) struct Position {
 pub(crate) struct Search {
     /// Everything from here on has been looked at.
     pub(crate) seq: u64,
+    /// The oldest message found.
+    pub(crate) found: u64,
     /// Messages still to be found.
     pub(crate) left: u32,
 }
@@ -82,6 +84,7 @@ impl Engine {
     }
 
     /// Stamps a draft, stores it and gives it back.
+    #[inline]
     pub(crate) fn publish(&mut self, now: u64, draft: Draft) -> Result<Published<'_>, PublishError> {
         match self {
             Engine::Memory(memory) => memory.publish(now, draft),
@@ -111,9 +114,9 @@ impl Engine {
     }
 
     /// Goes on with a search back; gives where to read from when it is done.
-    pub(crate) fn search(&self, selector: &Selector, search: &mut Search) -> Option<Position> {
+    pub(crate) fn search(&self, pattern: &Pattern, search: &mut Search) -> Option<Position> {
         match self {
-            Engine::Memory(memory) => memory.search(selector, search),
+            Engine::Memory(memory) => memory.search(pattern, search),
         }
     }
 

@@ -169,7 +169,7 @@ impl Hub {
     }
 
     /// Evicts what is too old, a slice at a time: call it about once a second, from one lane. A topic's age limit is also kept
-    /// when it is published to or read by name; a pattern may still find what the sweep has not reached.
+    /// when it is read by name; a pattern may still find what the sweep has not reached.
     pub fn tick(&self, now: u64) {
         self.lock().engine.tick(now);
     }
@@ -204,13 +204,15 @@ impl Hub {
     ) -> (MutexGuard<'_, Core>, Position, bool) {
         let mut core = self.lock();
         let (mut position, gap) = core.engine.begin(now, selector, after);
-        if let (After::Last(count), Selector::Pattern(_)) = (after, selector) {
+        if let (After::Last(count), Selector::Pattern(pattern)) = (after, selector) {
+            let beyond = position.seq + 1;
             let mut search = Search {
-                seq: position.seq + 1,
+                seq: beyond,
+                found: beyond,
                 left: count,
             };
             position = loop {
-                if let Some(position) = core.engine.search(selector, &mut search) {
+                if let Some(position) = core.engine.search(pattern, &mut search) {
                     break position;
                 }
                 drop(core);

@@ -12,6 +12,8 @@
 //! [`Hub`] is shared by all lanes; everything else lives on one lane and takes no lock. Time is handed in as
 //! milliseconds since 1970 and may step back.
 
+#![forbid(unsafe_code)]
+
 mod cursor;
 mod engine;
 mod hub;
@@ -25,6 +27,7 @@ mod mailbox;
 mod memory;
 mod message;
 mod selector;
+mod sieve;
 mod subscriptions;
 mod topic;
 mod trie;

@@ -13,11 +13,14 @@ use crate::keys::Keys;
 use crate::limits::{Limits, Rule};
 use crate::log::{Entry, Log};
 use crate::message::{Draft, KEY_BYTES_MAX, Message, PublishError};
-use crate::selector::Selector;
+use crate::selector::{Pattern, Selector};
+use crate::sieve::{Shape, Sieve};
 use crate::topic::Topic;
 
-/// Entries of the log that a pattern's read or search looks at under one lock.
-const SLICE_ENTRIES: usize = 4096;
+/// How much a pattern's read or search does under one lock: entries of the log that its sieve stops count one each,
+const SLICE_WORK: usize = 32_768;
+/// and those whose message must be looked at this many, as memory is slow.
+const LOOK_WORK: usize = 16;
 /// Topics that one tick looks at.
 const TICK_TOPICS: usize = 1024;
 /// Messages that one tick evicts.
@@ -29,7 +32,7 @@ const NONE: u32 = u32::MAX;
 ///
 /// Costs: publishing is O(1), and so is evicting, both amortised. Reading a topic is O(log n) to find the place and O(1) a
 /// message. Reading a pattern goes through the log of all kept messages from its place on, in slices of
-/// `SLICE_ENTRIES`; asking it for gaps goes through the topics published to since its place. Both are small for a reader that
+/// `SLICE_WORK`; asking it for gaps goes through the topics published to since its place. Both are small for a reader that
 /// is near the head, whatever the number of topics.
 pub(crate) struct Memory {
     epoch: u64,
@@ -56,6 +59,7 @@ pub(crate) struct Memory {
 /// A topic in the table. It stays, without messages, as the mark of what it lost.
 struct History {
     topic: Topic,
+    shape: Shape,
     rule: usize,
     ring: VecDeque<Arc<Message>>,
     /// How many messages left the ring, wrapping: the number of the first one in it.
@@ -104,6 +108,7 @@ impl Memory {
         }
     }
 
+    #[inline]
     pub(crate) fn publish(&mut self, now: u64, mut draft: Draft) -> Result<Published<'_>, PublishError> {
         let key = draft.key.take();
         if let Some(key) = &key {
@@ -124,7 +129,7 @@ impl Memory {
         }
         let policy = self.rules[self.topics[at].rule].policy;
         let message = Arc::new(draft.stamp(self.head(), now, policy));
-        self.store(now, at, &message);
+        self.store(at, &message);
         Ok(Published::New(message, &mut self.topics[at].route))
     }
 
@@ -163,24 +168,26 @@ impl Memory {
         }
     }
 
-    pub(crate) fn search(&self, selector: &Selector, search: &mut Search) -> Option<Position> {
-        for (looked, entry) in self.log.before(search.seq).enumerate() {
+    pub(crate) fn search(&self, pattern: &Pattern, search: &mut Search) -> Option<Position> {
+        let sieve = Sieve::of(pattern);
+        let mut work = SLICE_WORK;
+        for entry in self.log.before(search.seq) {
             if search.left == 0 {
                 break;
             }
-            if looked == SLICE_ENTRIES {
-                return None;
-            }
+            let through = sieve.lets_through(entry.shape);
+            work = work.checked_sub(if through { LOOK_WORK } else { 1 })?;
             search.seq = entry.seq;
-            if self
-                .kept(entry)
-                .is_some_and(|message| selector.matches(&message.topic))
+            if through
+                && let Some(message) = kept(&self.topics, entry)
+                && pattern.matches(&message.topic)
             {
+                search.found = entry.seq;
                 search.left -= 1;
             }
         }
         Some(Position {
-            seq: search.seq - 1,
+            seq: search.found - 1,
             evictions: self.evictions,
         })
     }
@@ -236,11 +243,16 @@ impl Memory {
                 }
             }
             Selector::Pattern(pattern) => {
-                for (looked, entry) in self.log.after(position.seq).enumerate() {
-                    if looked == SLICE_ENTRIES {
+                let sieve = Sieve::of(pattern);
+                let mut work = SLICE_WORK;
+                for entry in self.log.after(position.seq) {
+                    let through = sieve.lets_through(entry.shape);
+                    let Some(left) = work.checked_sub(if through { LOOK_WORK } else { 1 }) else {
                         return Slice::More;
-                    }
-                    if let Some(message) = self.kept(entry)
+                    };
+                    work = left;
+                    if through
+                        && let Some(message) = kept(&self.topics, entry)
                         && pattern.matches(&message.topic)
                         && !excluded(message)
                         && !budget.admit(message, into)
@@ -285,11 +297,14 @@ impl Memory {
 
     /// The place of a topic in the table, made if it is not there, and now the newest.
     fn enter(&mut self, topic: &Topic) -> usize {
+        if let Some(history) = self.topics.get(self.newest as usize)
+            && history.topic == *topic
+        {
+            return self.newest as usize;
+        }
         if let Some(&at) = self.index.get(topic) {
-            if self.newest != at {
-                self.unlink(at);
-                self.link_newest(at);
-            }
+            self.unlink(at);
+            self.link_newest(at);
             return at as usize;
         }
         if self.topics.len() >= self.topics_max {
@@ -298,6 +313,7 @@ impl Memory {
         let rule = self.rules.iter().position(|rule| rule.pattern.matches(topic));
         let at = self.topics.insert(History {
             topic: topic.clone(),
+            shape: Shape::of(topic),
             rule: rule.unwrap_or(self.rules.len() - 1),
             ring: VecDeque::new(),
             first: 0,
@@ -313,14 +329,18 @@ impl Memory {
         at
     }
 
-    fn store(&mut self, now: u64, at: usize, message: &Arc<Message>) {
+    fn store(&mut self, at: usize, message: &Arc<Message>) {
         let seq = message.cursor.seq;
         let history = &mut self.topics[at];
         history.published = seq;
         let kept_max = self.rules[history.rule].history;
         if kept_max == 0 || message.size() > self.bytes_max {
+            // Then the older ones go too: what is lost is always the oldest part, so one mark tells all of it.
+            while !self.topics[at].ring.is_empty() {
+                self.evict(at);
+            }
             self.evictions += 1;
-            history.loss = Loss {
+            self.topics[at].loss = Loss {
                 seq,
                 evictions: self.evictions,
             };
@@ -332,13 +352,13 @@ impl Memory {
             seq,
             topic: at as u32,
             nth,
+            shape: history.shape,
         });
         self.messages += 1;
         self.bytes += message.size();
         while self.topics[at].ring.len() > kept_max {
             self.evict(at);
         }
-        self.expire(now, at, usize::MAX);
         while self.bytes > self.bytes_max {
             let (log, topics) = (&mut self.log, &self.topics);
             let Some(entry) = log.oldest(|entry| kept(topics, entry).is_some()) else {
@@ -359,7 +379,7 @@ impl Memory {
         self.evictions += 1;
         let seq = message.cursor.seq;
         history.loss = Loss {
-            seq: seq.max(history.loss.seq),
+            seq,
             evictions: self.evictions,
         };
         self.messages -= 1;
@@ -407,10 +427,6 @@ impl Memory {
             seq: self.forgotten.seq.max(history.published),
             evictions: self.evictions,
         };
-    }
-
-    fn kept(&self, entry: &Entry) -> Option<&Arc<Message>> {
-        kept(&self.topics, entry)
     }
 
     /// The topics from the one published to last.

@@ -133,6 +133,7 @@ impl Draft {
     }
 
     /// Makes the message of it. The engine does; a test of something else may.
+    #[inline]
     pub fn stamp(self, cursor: Cursor, time: u64, policy: Policy) -> Message {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let headers: usize = self
