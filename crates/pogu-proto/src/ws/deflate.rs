@@ -137,19 +137,18 @@ impl Inflater {
                 if filled > limit {
                     return Err(Violation::MessageTooLong);
                 }
-                if status == Status::StreamEnd {
-                    if rest.is_empty() {
-                        return Ok(filled);
-                    }
-                    if last {
-                        return Err(Violation::NotDeflate);
-                    }
+                let ended = status == Status::StreamEnd;
+                if last && (made > 0 || ended && !rest.is_empty()) {
+                    // The message lacked bytes, and those of the end were read in their place.
+                    return Err(Violation::NotDeflate);
+                }
+                if ended && rest.is_empty() {
+                    return Ok(filled);
+                }
+                if ended {
                     // A message may hold several streams (RFC 7692 §7.2.3.5).
                     state.reset(false);
                     continue;
-                }
-                if last && made > 0 {
-                    return Err(Violation::NotDeflate);
                 }
                 if rest.is_empty() && filled < out.len() {
                     if last {

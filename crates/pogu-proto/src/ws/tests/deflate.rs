@@ -121,12 +121,12 @@ fn inflating_stops_at_the_limit() {
         message,
         ..Limits::default()
     };
-    let long = vec![0; 16 << 20];
+    let long = vec![0; 2 << 20];
     let mut bomb = Vec::new();
     let mut client = Side::new(Role::Client, &limits(0), Some(Deflate::Wide));
     client.send(Kind::Binary, &long);
     bomb.append(&mut client.out);
-    assert!(bomb.len() < 20_000);
+    assert!(bomb.len() < 4_000);
     for message in [0, 1000, 65_536, 1 << 20] {
         let mut side = Side::new(Role::Server, &limits(message), Some(Deflate::Wide));
         // The compressed bytes alone are too long for the small limits.
