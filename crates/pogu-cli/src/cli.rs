@@ -1,6 +1,6 @@
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::{check, connect, publish, serve, subscribe};
+use crate::{bench, check, connect, publish, serve, subscribe};
 
 /// One port, every socket: a realtime messaging server and its tool.
 ///
@@ -29,6 +29,7 @@ pub(crate) enum Command {
     Pub(publish::Args),
     Sub(subscribe::Args),
     Connect(connect::Args),
+    Bench(bench::Args),
     Check(check::Args),
     /// Print a script that completes pogu's flags in a shell
     #[command(

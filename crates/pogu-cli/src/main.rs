@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod check;
 mod cli;
 mod connect;
@@ -40,6 +41,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Pub(args) => wait_for(publish::run(args)),
         Command::Sub(args) => wait_for(subscribe::run(args)),
         Command::Connect(args) => wait_for(connect::run(args)),
+        Command::Bench(args) => bench::run(&args),
         Command::Check(args) => check::run(&args).map(Into::into),
         Command::Completions { shell } => {
             let mut script = Vec::new();

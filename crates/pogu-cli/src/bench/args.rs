@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use clap::{Subcommand, value_parser};
+use pogu::config::parse_duration;
 use serde::{Serialize, Serializer};
 
 use super::target::Via;
@@ -150,7 +151,7 @@ pub(super) struct IdleArgs {
     #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u32).range(1..))]
     pub(super) connections: u32,
     /// How long to wait before memory is read
-    #[arg(long, default_value = "3s", value_parser = duration)]
+    #[arg(long, default_value = "3s", value_parser = parse_duration)]
     #[serde(serialize_with = "seconds")]
     pub(super) settle: Duration,
     /// The server's processes
@@ -164,11 +165,11 @@ pub(super) struct IdleArgs {
 #[derive(Clone, Debug, clap::Args, Serialize)]
 pub(super) struct Run {
     /// How long to measure
-    #[arg(long, default_value = "5s", value_parser = duration)]
+    #[arg(long, default_value = "5s", value_parser = parse_duration)]
     #[serde(serialize_with = "seconds")]
     pub(super) duration: Duration,
     /// How long to do the same before it is measured
-    #[arg(long, default_value = "500ms", value_parser = duration)]
+    #[arg(long, default_value = "500ms", value_parser = parse_duration)]
     #[serde(serialize_with = "seconds")]
     pub(super) warmup: Duration,
     /// Messages to send, when that ends earlier: by the publisher, or by all connections of an echo together
@@ -215,36 +216,6 @@ fn rate(text: &str) -> anyhow::Result<f64> {
     Ok(rate)
 }
 
-/// `250ms`, `5s`, `2m`, or a bare number of seconds.
-fn duration(text: &str) -> anyhow::Result<Duration> {
-    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "ms" => 1e-3,
-        "" | "s" => 1.0,
-        "m" => 60.0,
-        other => anyhow::bail!("{other:?} is not ms, s or m"),
-    };
-    let number: f64 = digits.parse().context("not a number")?;
-    Ok(Duration::try_from_secs_f64(number * unit)?)
-}
-
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_have_units() {
-        let milliseconds = |text| duration(text).map(|duration| duration.as_millis()).ok();
-        assert_eq!(milliseconds("250ms"), Some(250));
-        assert_eq!(milliseconds("5s"), Some(5000));
-        assert_eq!(milliseconds("1.5"), Some(1500));
-        assert_eq!(milliseconds("2m"), Some(120_000));
-        assert_eq!(milliseconds("5h"), None);
-        assert_eq!(milliseconds("-1s"), None);
-        assert_eq!(milliseconds("s"), None);
-    }
 }

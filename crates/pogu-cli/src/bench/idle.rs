@@ -10,7 +10,7 @@ use super::args::IdleArgs;
 use super::clock::Clock;
 use super::process::Meter;
 use super::progress::Bar;
-use super::report::{print_json, system, write_table};
+use super::report::{json_line, system, write_table};
 use super::stamp;
 use super::target::Target;
 use super::worker::{Worker, join};
@@ -90,9 +90,10 @@ impl Report {
         self.closed == 0
     }
 
-    pub(super) fn print(&self, json: bool) -> anyhow::Result<()> {
+    /// One JSON object, or a table for people.
+    pub(super) fn render(&self, json: bool) -> anyhow::Result<Vec<u8>> {
         if json {
-            return print_json(&self.to_json());
+            return Ok(json_line(&self.to_json()));
         }
         let kib = |bytes: u64| format!("{:.0}", bytes as f64 / 1024.0);
         let headings = [
@@ -109,10 +110,9 @@ impl Report {
             format!("{:.3}", self.per_connection() / 1024.0),
             self.closed.to_string(),
         ];
-        write_table(
-            &[headings.map(str::to_owned).to_vec(), row],
-            &mut std::io::stdout().lock(),
-        )
+        let mut out = Vec::new();
+        write_table(&[headings.map(str::to_owned).to_vec(), row], &mut out)?;
+        Ok(out)
     }
 
     /// Resident bytes that each connection added.

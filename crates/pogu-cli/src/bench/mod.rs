@@ -39,6 +39,7 @@ use std::process::ExitCode;
 
 pub(crate) use args::Args;
 
+use crate::output;
 use args::Mode;
 use plan::Plan;
 use progress::Bar;
@@ -58,8 +59,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Mode::Floor { floor } => floor.plan()?,
         Mode::Idle(idle) => {
             let report = idle::run(idle)?;
-            report.print(args.json)?;
-            return Ok(exit(report.is_faultless()));
+            return finish(&report.render(args.json)?, report.is_faultless());
         }
         Mode::FloorServer { server } => {
             server.run()?;
@@ -68,8 +68,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let series = rounds(&plan)?;
     let report = Report::new(args.mode.name(), plan, series);
-    report.print(args.json)?;
-    Ok(exit(report.is_faultless()))
+    finish(&report.render(args.json)?, report.is_faultless())
 }
 
 /// All trials, one after the other, as often as asked.
@@ -94,10 +93,11 @@ fn rounds(plan: &Plan) -> anyhow::Result<Vec<Series>> {
     Ok(series)
 }
 
-fn exit(faultless: bool) -> ExitCode {
-    if faultless {
+fn finish(report: &[u8], faultless: bool) -> anyhow::Result<ExitCode> {
+    output::print(report)?;
+    Ok(if faultless {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    }
+    })
 }

@@ -142,12 +142,14 @@ impl Report {
             .all(Measured::is_faultless)
     }
 
-    pub(super) fn print(&self, json: bool) -> anyhow::Result<()> {
+    /// One JSON object, or a table for people.
+    pub(super) fn render(&self, json: bool) -> anyhow::Result<Vec<u8>> {
         if json {
-            print_json(&self.to_json())
-        } else {
-            self.print_text()
+            return Ok(json_line(&self.to_json()));
         }
+        let mut out = Vec::new();
+        self.write_text(&mut out)?;
+        Ok(out)
     }
 
     fn to_json(&self) -> serde_json::Value {
@@ -169,11 +171,10 @@ impl Report {
         })
     }
 
-    fn print_text(&self) -> anyhow::Result<()> {
+    fn write_text(&self, out: &mut Vec<u8>) -> anyhow::Result<()> {
         let mut rows = vec![HEADINGS.map(str::to_owned).to_vec()];
         rows.extend(self.series.iter().map(Series::row));
-        let mut out = std::io::stdout().lock();
-        write_table(&rows, &mut out)?;
+        write_table(&rows, out)?;
         for series in &self.series {
             let server = series.rounds.iter().filter_map(|round| round.server.as_ref());
             let each: Vec<_> = server.map(|server| format!("{:.3}", server.cpu_us)).collect();
@@ -206,8 +207,8 @@ pub(super) fn system() -> serde_json::Value {
     })
 }
 
-pub(super) fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
-    Ok(writeln!(std::io::stdout().lock(), "{value}")?)
+pub(super) fn json_line(value: &serde_json::Value) -> Vec<u8> {
+    format!("{value}\n").into_bytes()
 }
 
 /// Columns side by side, the first to the left and the others to the right.
