@@ -8,7 +8,8 @@ use super::words::{
     Unit, Words, number, put_argument, put_body, put_number, put_text, put_value, put_words, split, text,
 };
 
-/// Appends `OK`: the command number `seq` of the conversation is done, and where its message is or its lease is held.
+/// Appends `OK`: the command number `seq` of the conversation is done. The cursor is where a message of `PUB` is or where a `SUB` begins,
+/// the token what renews a `SUB` over UDP.
 pub fn ok(seq: u64, cursor: Option<&dyn Display>, token: Option<&str>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"OK");
     put_number("seq", seq, out);
