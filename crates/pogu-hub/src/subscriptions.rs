@@ -104,6 +104,13 @@ struct Member {
     exclude_origin: u64,
 }
 
+impl SubscriptionId {
+    #[cfg(test)]
+    pub(crate) fn test(slot: u32) -> SubscriptionId {
+        SubscriptionId { slot, generation: 1 }
+    }
+}
+
 impl Subscriptions {
     /// The subscriptions of this lane.
     pub fn new(lane: usize) -> Subscriptions {

@@ -1,5 +1,10 @@
-//! The hub from outside: against a model that does the same in the plainest way, and from many threads.
+//! The hub from outside: by cases, against a model that does the same in the plainest way, and from many threads.
 
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod model;
+#[cfg(test)]
 mod simulation;
+#[cfg(test)]
 mod threads;

@@ -1,21 +1,27 @@
 //! The memory engine: one order, a ring of messages per topic, and honest marks of what is gone.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+mod keys;
+mod log;
+mod sieve;
+mod table;
+#[cfg(test)]
+mod tests;
 
-use foldhash::fast::RandomState;
-use slab::Slab;
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::cursor::{After, Cursor};
 use crate::engine::{Budget, Position, Published, Search, Slice, Stats};
 use crate::interest::Route;
-use crate::keys::Keys;
 use crate::limits::{Limits, Rule};
-use crate::log::{Entry, Log};
 use crate::message::{Draft, KEY_BYTES_MAX, Message, PublishError};
 use crate::selector::{Pattern, Selector};
-use crate::sieve::{Shape, Sieve};
 use crate::topic::Topic;
+
+use keys::Keys;
+use log::{Entry, Log};
+use sieve::Sieve;
+use table::{History, Loss, TOPICS_MAX, Table};
 
 /// How much a pattern's read or search does under one lock: entries of the log that its sieve stops count one each,
 const SLICE_WORK: usize = 32_768;
@@ -25,8 +31,6 @@ const LOOK_WORK: usize = 16;
 const TICK_TOPICS: usize = 1024;
 /// Messages that one tick evicts.
 const TICK_MESSAGES: usize = 4096;
-/// No topic: the ends of the list.
-const NONE: u32 = u32::MAX;
 
 /// The memory engine.
 ///
@@ -41,11 +45,7 @@ pub(crate) struct Memory {
     rules: Vec<Rule>,
     topics_max: usize,
     bytes_max: usize,
-    index: HashMap<Topic, u32, RandomState>,
-    topics: Slab<History>,
-    /// The topic published to last, and the one published to longest ago.
-    newest: u32,
-    oldest: u32,
+    topics: Table,
     log: Log,
     messages: usize,
     bytes: usize,
@@ -56,28 +56,6 @@ pub(crate) struct Memory {
     sweep: usize,
 }
 
-/// A topic in the table. It stays, without messages, as the mark of what it lost.
-struct History {
-    topic: Topic,
-    shape: Shape,
-    rule: usize,
-    ring: VecDeque<Arc<Message>>,
-    /// How many messages left the ring, wrapping: the number of the first one in it.
-    first: u32,
-    published: u64,
-    loss: Loss,
-    route: Route,
-    newer: u32,
-    older: u32,
-}
-
-/// The newest message that is gone, and the count of evictions when it went.
-#[derive(Debug, Clone, Copy, Default)]
-struct Loss {
-    seq: u64,
-    evictions: u64,
-}
-
 impl Memory {
     pub(crate) fn new(epoch: u64, mut rules: Vec<Rule>, limits: &Limits) -> Memory {
         rules.push(Rule::default());
@@ -85,12 +63,9 @@ impl Memory {
             epoch,
             head: 0,
             rules,
-            topics_max: limits.topics.clamp(1, NONE as usize),
+            topics_max: limits.topics.clamp(1, TOPICS_MAX),
             bytes_max: limits.history_bytes,
-            index: HashMap::default(),
-            topics: Slab::new(),
-            newest: NONE,
-            oldest: NONE,
+            topics: Table::new(),
             log: Log::default(),
             messages: 0,
             bytes: 0,
@@ -134,13 +109,13 @@ impl Memory {
     }
 
     pub(crate) fn route(&mut self, topic: &Topic) -> Option<&mut Route> {
-        let &at = self.index.get(topic)?;
-        Some(&mut self.topics[at as usize].route)
+        let at = self.topics.find(topic)?;
+        Some(&mut self.topics[at].route)
     }
 
     pub(crate) fn begin(&mut self, now: u64, selector: &Selector, after: After) -> (Position, bool) {
         let at = match selector {
-            Selector::Topic(topic) => self.index.get(topic).map(|&at| at as usize),
+            Selector::Topic(topic) => self.topics.find(topic),
             Selector::Pattern(_) => None,
         };
         if let Some(at) = at {
@@ -179,7 +154,7 @@ impl Memory {
             work = work.checked_sub(if through { LOOK_WORK } else { 1 })?;
             search.seq = entry.seq;
             if through
-                && let Some(message) = kept(&self.topics, entry)
+                && let Some(message) = self.topics.kept(entry)
                 && pattern.matches(&message.topic)
             {
                 search.found = entry.seq;
@@ -196,10 +171,10 @@ impl Memory {
         let since = *position;
         match selector {
             Selector::Topic(topic) => {
-                let loss = match self.index.get(topic) {
-                    Some(&at) => {
-                        self.expire(now, at as usize, usize::MAX);
-                        self.topics[at as usize].loss
+                let loss = match self.topics.find(topic) {
+                    Some(at) => {
+                        self.expire(now, at, usize::MAX);
+                        self.topics[at].loss
                     }
                     None => self.forgotten,
                 };
@@ -213,6 +188,7 @@ impl Memory {
                 }
                 self.forgotten.hits(&since)
                     || self
+                        .topics
                         .recent()
                         .take_while(|history| history.published > since.seq)
                         .any(|history| history.loss.hits(&since) && pattern.matches(&history.topic))
@@ -231,8 +207,8 @@ impl Memory {
         let excluded = |message: &Message| exclude_origin != 0 && message.origin == exclude_origin;
         match selector {
             Selector::Topic(topic) => {
-                if let Some(&at) = self.index.get(topic) {
-                    let ring = &self.topics[at as usize].ring;
+                if let Some(at) = self.topics.find(topic) {
+                    let ring = &self.topics[at].ring;
                     let start = ring.partition_point(|message| message.cursor.seq <= position.seq);
                     for message in ring.range(start..) {
                         if !excluded(message) && !budget.admit(message, into) {
@@ -252,7 +228,7 @@ impl Memory {
                     };
                     work = left;
                     if through
-                        && let Some(message) = kept(&self.topics, entry)
+                        && let Some(message) = self.topics.kept(entry)
                         && pattern.matches(&message.topic)
                         && !excluded(message)
                         && !budget.admit(message, into)
@@ -270,14 +246,14 @@ impl Memory {
     pub(crate) fn tick(&mut self, now: u64) {
         self.keys.expire(now);
         let mut messages = TICK_MESSAGES;
-        for _ in 0..TICK_TOPICS.min(self.topics.capacity()) {
+        for _ in 0..TICK_TOPICS.min(self.topics.places()) {
             if self.topics.contains(self.sweep) {
                 messages -= self.expire(now, self.sweep, messages);
                 if messages == 0 {
                     return;
                 }
             }
-            self.sweep = if self.sweep + 1 < self.topics.capacity() {
+            self.sweep = if self.sweep + 1 < self.topics.places() {
                 self.sweep + 1
             } else {
                 0
@@ -295,38 +271,19 @@ impl Memory {
         }
     }
 
-    /// The place of a topic in the table, made if it is not there, and now the newest.
+    /// The place of a topic that is published to, made if it is not there.
     fn enter(&mut self, topic: &Topic) -> usize {
-        if let Some(history) = self.topics.get(self.newest as usize)
-            && history.topic == *topic
-        {
-            return self.newest as usize;
-        }
-        if let Some(&at) = self.index.get(topic) {
-            self.unlink(at);
-            self.link_newest(at);
-            return at as usize;
+        if let Some(at) = self.topics.touch(topic) {
+            return at;
         }
         if self.topics.len() >= self.topics_max {
-            self.forget_topic(self.oldest);
+            self.forget_oldest_topic();
         }
         let rule = self.rules.iter().position(|rule| rule.pattern.matches(topic));
-        let at = self.topics.insert(History {
-            topic: topic.clone(),
-            shape: Shape::of(topic),
-            rule: rule.unwrap_or(self.rules.len() - 1),
-            ring: VecDeque::new(),
-            first: 0,
-            published: 0,
-            // It may have been here before, and lost as much.
-            loss: self.forgotten,
-            route: Route::default(),
-            newer: NONE,
-            older: NONE,
-        });
-        self.index.insert(topic.clone(), at as u32);
-        self.link_newest(at as u32);
-        at
+        let rule = rule.unwrap_or(self.rules.len() - 1);
+        // It may have been here before, and lost as much as any that was.
+        self.topics
+            .insert(History::new(topic.clone(), rule, self.forgotten))
     }
 
     fn store(&mut self, at: usize, message: &Arc<Message>) {
@@ -335,7 +292,7 @@ impl Memory {
         history.published = seq;
         let kept_max = self.rules[history.rule].history;
         if kept_max == 0 || message.size() > self.bytes_max {
-            // Then the older ones go too: what is lost is always the oldest part, so one mark tells all of it.
+            // Then the older ones go too, so that what is gone is always the oldest part.
             while !self.topics[at].ring.is_empty() {
                 self.evict(at);
             }
@@ -361,7 +318,7 @@ impl Memory {
         }
         while self.bytes > self.bytes_max {
             let (log, topics) = (&mut self.log, &self.topics);
-            let Some(entry) = log.oldest(|entry| kept(topics, entry).is_some()) else {
+            let Some(entry) = log.oldest(|entry| topics.kept(entry).is_some()) else {
                 break;
             };
             self.evict(entry.topic as usize);
@@ -385,7 +342,7 @@ impl Memory {
         self.messages -= 1;
         self.bytes -= message.size();
         let topics = &self.topics;
-        self.log.forget(seq, |entry| kept(topics, entry).is_some());
+        self.log.forget(seq, |entry| topics.kept(entry).is_some());
     }
 
     /// Evicts what is too old of a topic, at most so many; returns how many.
@@ -414,62 +371,19 @@ impl Memory {
         }
     }
 
-    /// Takes a topic out of the table. What it had is lost from then on to every reader from before its last message.
-    fn forget_topic(&mut self, at: u32) {
-        while !self.topics[at as usize].ring.is_empty() {
-            self.evict(at as usize);
+    /// Takes the topic published to longest ago out of the table. What it had is lost from then on to every reader from before
+    /// its last message.
+    fn forget_oldest_topic(&mut self) {
+        let at = self.topics.oldest();
+        while !self.topics[at].ring.is_empty() {
+            self.evict(at);
         }
-        self.unlink(at);
-        let history = self.topics.remove(at as usize);
-        self.index.remove(&history.topic);
         self.evictions += 1;
+        let seq = self.forgotten.seq.max(self.topics[at].published);
         self.forgotten = Loss {
-            seq: self.forgotten.seq.max(history.published),
+            seq,
             evictions: self.evictions,
         };
-    }
-
-    /// The topics from the one published to last.
-    fn recent(&self) -> impl Iterator<Item = &History> {
-        let first = self.topics.get(self.newest as usize);
-        std::iter::successors(first, |history| self.topics.get(history.older as usize))
-    }
-
-    fn link_newest(&mut self, at: u32) {
-        let older = self.newest;
-        let history = &mut self.topics[at as usize];
-        (history.older, history.newer) = (older, NONE);
-        match self.topics.get_mut(older as usize) {
-            Some(history) => history.newer = at,
-            None => self.oldest = at,
-        }
-        self.newest = at;
-    }
-
-    fn unlink(&mut self, at: u32) {
-        let History { newer, older, .. } = self.topics[at as usize];
-        match self.topics.get_mut(newer as usize) {
-            Some(history) => history.older = older,
-            None => self.newest = older,
-        }
-        match self.topics.get_mut(older as usize) {
-            Some(history) => history.newer = newer,
-            None => self.oldest = newer,
-        }
-    }
-}
-
-/// The message of a log entry, unless it was evicted since. A place of the table that was given to another topic
-/// holds newer messages only, so the number tells.
-fn kept<'a>(topics: &'a Slab<History>, entry: &Entry) -> Option<&'a Arc<Message>> {
-    let history = topics.get(entry.topic as usize)?;
-    let message = history.ring.get(entry.nth.wrapping_sub(history.first) as usize)?;
-    (message.cursor.seq == entry.seq).then_some(message)
-}
-
-impl Loss {
-    /// Whether a reader at this position has lost something it does not know of.
-    fn hits(&self, position: &Position) -> bool {
-        self.seq > position.seq && self.evictions > position.evictions
+        self.topics.remove(at);
     }
 }

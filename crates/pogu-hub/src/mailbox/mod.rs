@@ -1,5 +1,8 @@
 //! Mailboxes: what waits for one peer, bounded, and honest about what it dropped.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 use std::rc::Rc;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::sieve::Shape;
+use super::sieve::Shape;
 
 /// Sequence numbers of one segment: 2 to this power.
 const SEGMENT_BITS: u32 = 10;
@@ -134,5 +134,90 @@ impl Log {
             .binary_search_by_key(&id, |segment| segment.id)
             .ok()?;
         self.segments.get_mut(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry(seq: u64) -> Entry {
+        let topic = "a".parse().expect("a topic");
+        Entry {
+            seq,
+            topic: 0,
+            nth: 0,
+            shape: Shape::of(&topic),
+        }
+    }
+
+    /// What the type promises about its size.
+    fn check_size(log: &Log) {
+        let living = log.segments.iter().filter(|segment| segment.living > 0).count();
+        assert_eq!(log.dead, log.segments.len() - living);
+        assert!(
+            log.dead <= DEAD_SEGMENTS.max(living),
+            "{} dead, {living} living",
+            log.dead
+        );
+        for segment in &log.segments {
+            assert!(segment.entries.len() < COMPACT_MIN || segment.living * 4 > segment.entries.len());
+            assert!(segment.living > 0 || segment.entries.capacity() == 0);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn does_what_a_sorted_set_does(
+            steps in prop::collection::vec((any::<bool>(), 1u64..400, any::<prop::sample::Index>()), 1..600),
+            asked in prop::collection::vec(any::<prop::sample::Index>(), 4),
+        ) {
+            let mut log = Log::default();
+            let mut living = BTreeSet::new();
+            let mut head = 0;
+            for (push, jump, which) in steps {
+                if push || living.is_empty() {
+                    head += jump;
+                    log.push(entry(head));
+                    living.insert(head);
+                } else {
+                    let seq = *living.iter().nth(which.index(living.len())).expect("it is below");
+                    living.remove(&seq);
+                    log.forget(seq, |entry| living.contains(&entry.seq));
+                }
+                check_size(&log);
+                let oldest = log.oldest(|entry| living.contains(&entry.seq));
+                prop_assert_eq!(oldest.map(|entry| entry.seq), living.first().copied());
+            }
+            for which in asked {
+                let seq = which.index(head as usize + 2) as u64;
+                let lives = |entry: &&Entry| living.contains(&entry.seq);
+                let after = log.after(seq).filter(lives).map(|entry| entry.seq);
+                prop_assert!(after.eq(living.range(seq + 1..).copied()));
+                let before = log.before(seq).filter(lives).map(|entry| entry.seq);
+                prop_assert!(before.eq(living.range(..seq).rev().copied()));
+            }
+        }
+    }
+
+    #[test]
+    fn one_that_stays_does_not_hold_the_others() {
+        let mut log = Log::default();
+        log.push(entry(1));
+        let segments = 100 << SEGMENT_BITS;
+        for seq in 2..segments {
+            log.push(entry(seq));
+            if seq > 2 {
+                log.forget(seq - 1, |entry| entry.seq == 1 || entry.seq == seq);
+            }
+            check_size(&log);
+        }
+        assert!(log.segments.len() <= DEAD_SEGMENTS + 2);
+        assert_eq!(log.oldest(|entry| entry.seq == 1).map(|entry| entry.seq), Some(1));
+        assert!(log.after(1).count() <= COMPACT_MIN);
     }
 }
