@@ -10,7 +10,12 @@ pub(super) const CONTROL_MAX: usize = 125;
 pub(super) const FIN: u8 = 0x80;
 pub(super) const RSV1: u8 = 0x40;
 const RSV: u8 = 0x70;
-const MASKED: u8 = 0x80;
+pub(super) const MASKED: u8 = 0x80;
+
+/// The first byte of a frame that is a whole text message.
+pub(super) const TEXT: u8 = FIN | 1;
+/// The first byte of a frame that is a whole binary message.
+pub(super) const BINARY: u8 = FIN | 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Opcode {
@@ -115,8 +120,8 @@ pub fn encode(kind: Kind, payload: &[u8], out: &mut Vec<u8>) {
 #[inline]
 pub(super) fn first_byte(kind: Kind) -> u8 {
     match kind {
-        Kind::Text => FIN | 1,
-        Kind::Binary => FIN | 2,
+        Kind::Text => TEXT,
+        Kind::Binary => BINARY,
     }
 }
 

@@ -264,12 +264,10 @@ fn a_narrow_window_is_kept() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(50))]
     #[test]
-    fn narrow_messages_inflate_in_a_narrow_window(words in prop::collection::vec("[a-e]{1,4}", 100..1500)) {
-        let payload = words.concat().into_bytes();
+    fn narrow_messages_inflate_in_a_narrow_window(payload in prop::collection::vec(0..6u8, 300..3000)) {
         let frame = encoded(&payload, Deflate::Narrow);
-        if frame[0] & RSV1 != 0 {
-            prop_assert_eq!(inflate_narrow(&frame), payload);
-        }
+        prop_assert_eq!(inflate_narrow(&frame), payload);
     }
 }

@@ -15,24 +15,28 @@ fn limited(bytes: &[u8]) -> Outcome {
 
 #[test]
 fn a_message_may_be_as_long_as_its_limit() {
-    let payload = vec![b'x'; 301];
-    assert_eq!(
-        limited(&masked(FIN | BINARY, &payload[..300])).seen,
-        [Seen::Binary(payload[..300].into())]
-    );
-    assert_eq!(
-        limited(&masked(FIN | BINARY, &payload)).violation,
-        Some(Violation::MessageTooLong)
-    );
+    for limit in [0, 1, 10, 124, 125, 126, 300] {
+        let limits = Limits {
+            message: limit,
+            ..LIMITS
+        };
+        let check = |frames: &[Vec<u8>]| check(Role::Server, &limits, None, &frames.concat());
+        let fits = vec![b'x'; limit];
+        let too_long = vec![b'x'; limit + 1];
+        let seen = [Seen::Binary(fits.clone())];
+        assert_eq!(check(&[masked(FIN | BINARY, &fits)]).seen, seen);
+        assert_eq!(check(&[masked(BINARY, &fits), masked(FIN, b"")]).seen, seen);
+        // The limit holds for each message, not for all.
+        assert_eq!(check(&[masked(FIN | BINARY, &fits).repeat(3)]).seen.len(), 3);
+        for frames in [
+            vec![masked(FIN | BINARY, &too_long)],
+            vec![masked(BINARY, &fits), masked(FIN, b"x")],
+            vec![masked(BINARY, b""), masked(FIN, &too_long)],
+        ] {
+            assert_eq!(check(&frames).violation, Some(Violation::MessageTooLong));
+        }
+    }
     assert_eq!(Violation::MessageTooLong.code(), 1009);
-    let two =
-        |a: usize, b: usize| limited(&[masked(TEXT, &payload[..a]), masked(FIN, &payload[..b])].concat());
-    assert_eq!(two(200, 100).seen, [Seen::Text("x".repeat(300))]);
-    assert_eq!(two(200, 101).violation, Some(Violation::MessageTooLong));
-    assert_eq!(two(300, 1).violation, Some(Violation::MessageTooLong));
-    // The limit holds for each message, not for all.
-    let bytes = masked(FIN | BINARY, &payload[..300]).repeat(3);
-    assert_eq!(limited(&bytes).seen.len(), 3);
 }
 
 /// CVE-2016-10542, CVE-2022-35922: the declared length is refused before a byte of payload arrives.
