@@ -14,7 +14,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             socket.send(message.kind, message.payload)
         })
         .bind()?;
-    eprintln!("listening on {:?}", server.addresses());
     server.run(async { drop(tokio::signal::ctrl_c().await) }).await?;
     Ok(())
 }

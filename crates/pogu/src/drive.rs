@@ -142,6 +142,7 @@ pub(crate) async fn drive(
             let mut lane = lane.borrow_mut();
             datagrams.retain(|index| lane.receive_datagrams(*index));
             lane.turn(&ready);
+            lane.core.counters.turn(now.elapsed());
             handle.load.store(
                 lane.peers.len() + lane.tasks,
                 std::sync::atomic::Ordering::Relaxed,

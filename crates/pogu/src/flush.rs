@@ -4,12 +4,12 @@ use std::mem;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use pogu_hub::{Letter, Mailbox};
+use pogu_hub::{Cursor, Letter, Mailbox};
 use pogu_proto::ws;
 
 use crate::form::Form;
 use crate::json;
-use crate::lane::{Lane, recycle, recycle_mailbox};
+use crate::lane::{Depth, Lane};
 use crate::link::Link;
 use crate::peer::{Carrier, Ending, Peer};
 
@@ -25,8 +25,12 @@ const HISTORY_PAGE: usize = 64;
 /// Messages put together in one form, shared by all peers that wait for just these.
 struct Run {
     form: Form,
-    /// Held, so that no other letter can have the place in memory that they are told apart by.
+    /// Held, so that no other letter can have the place in memory that they are told apart by. Empty if nobody else
+    /// can want this run.
     letters: Vec<Rc<Letter>>,
+    messages: usize,
+    /// The place of the last message.
+    last: Option<Cursor>,
     bytes: Vec<u8>,
     /// Made when the first peer has to keep a part.
     shared: Option<Bytes>,
@@ -44,6 +48,7 @@ impl Runs {
     fn of(&mut self, form: Form, mailbox: &Mailbox, codec: &mut ws::Codec) -> &mut Run {
         let known = self.runs[..self.used].iter().position(|run| {
             run.form == form
+                && !run.letters.is_empty()
                 && run.letters.len() <= mailbox.len()
                 && mailbox.iter().zip(&run.letters).all(|((waiting, _), built)| Rc::ptr_eq(waiting, built))
                 // A shorter run is the same one only if it ended for its size.
@@ -59,6 +64,8 @@ impl Runs {
             self.runs.push(Run {
                 form,
                 letters: Vec::new(),
+                messages: 0,
+                last: None,
                 bytes: Vec::new(),
                 shared: None,
             });
@@ -67,14 +74,24 @@ impl Runs {
         self.used += 1;
         run.form = form;
         run.letters.clear();
+        run.messages = 0;
+        run.last = None;
         run.bytes.clear();
         run.shared = None;
+        // Nobody else waits for a letter that is held once, so no other peer can want a run that begins with it.
+        let shared = mailbox
+            .front()
+            .is_some_and(|(first, _)| Rc::strong_count(first) > 1);
         for (letter, _) in mailbox.iter() {
             if !run.bytes.is_empty() {
                 run.bytes.extend_from_slice(form.separator());
             }
             form.append(letter, codec, &mut run.bytes);
-            run.letters.push(letter.clone());
+            run.messages += 1;
+            run.last = Some(letter.message.cursor);
+            if shared {
+                run.letters.push(letter.clone());
+            }
             if run.bytes.len() >= RUN_BYTES {
                 break;
             }
@@ -140,8 +157,11 @@ impl Lane {
         let Some(peer) = self.peers.get_mut(slot) else {
             return;
         };
+        let waiting = Depth::of(peer.mailbox.as_deref());
+        self.depth
+            .change(mem::replace(&mut peer.counted, waiting), waiting);
         match progress {
-            Progress::Broken => return self.remove(slot),
+            Progress::Broken => self.remove(slot),
             Progress::More => self.mark_dirty(slot),
             Progress::Blocked => {
                 if peer.stalled.is_none() {
@@ -186,8 +206,7 @@ impl Lane {
                 peers,
                 runs,
                 core,
-                spare_buffers,
-                spare_mailboxes,
+                spares,
                 ..
             } = self;
             let Some(peer) = peers.get_mut(slot) else {
@@ -230,7 +249,7 @@ impl Lane {
                         }
                     }
                 }
-                recycle(spare_buffers, out);
+                spares.keep_buffer(out);
                 continue;
             };
             let missed = mailbox.take_missed();
@@ -242,13 +261,13 @@ impl Lane {
                 peer.tell_gap(&selector.unwrap_or_default(), Some(*missed), core);
             }
             let Some(form) = peer.form() else {
-                recycle_mailbox(spare_mailboxes, mailbox);
+                spares.keep_mailbox(mailbox);
                 continue;
             };
             let run = runs.of(form, &mailbox, &mut core.codec);
-            let messages = run.letters.len();
+            let messages = run.messages;
             if let Carrier::LongPoll { next, .. } = &peer.carrier {
-                let next = run.letters.last().map_or(*next, |letter| letter.message.cursor);
+                let next = run.last.unwrap_or(*next);
                 json::poll_answer_of(&run.bytes, next, !missed.is_empty(), &mut peer.out);
                 core.counters.sent(way, messages);
                 self.end(slot, &Ending::Finished);
@@ -280,7 +299,7 @@ impl Lane {
             core.counters.sent(way, messages);
             mailbox.drain_front(messages);
             if mailbox.is_empty() {
-                recycle_mailbox(spare_mailboxes, mailbox);
+                spares.keep_mailbox(mailbox);
             } else {
                 peer.mailbox = Some(mailbox);
             }
@@ -293,10 +312,10 @@ impl Lane {
                 let out = mem::take(&mut peer.out);
                 if n < out.len() {
                     peer.rest = Bytes::copy_from_slice(&out[n..]);
-                    recycle(spare_buffers, out);
+                    spares.keep_buffer(out);
                     return Progress::Blocked;
                 }
-                recycle(spare_buffers, out);
+                spares.keep_buffer(out);
             }
         }
         Progress::More
@@ -305,10 +324,7 @@ impl Lane {
     /// Fetches history for a peer whose mailbox is empty and who is still catching up.
     pub(crate) fn catch_up(&mut self, slot: usize) {
         let Lane {
-            peers,
-            core,
-            spare_mailboxes,
-            ..
+            peers, core, spares, ..
         } = self;
         let Some(peer) = peers.get_mut(slot) else { return };
         if peer.catching_up.is_empty() || !peer.rest.is_empty() || peer.closing.is_some() {
@@ -338,11 +354,7 @@ impl Lane {
             return;
         }
         let limit = core.config.limits.mailbox.bytes();
-        let mailbox = peer.mailbox.get_or_insert_with(|| {
-            spare_mailboxes
-                .pop()
-                .unwrap_or_else(|| Box::new(Mailbox::new(limit)))
-        });
+        let mailbox = peer.mailbox.get_or_insert_with(|| spares.mailbox(limit));
         for message in page.messages {
             // A page is at most half of what a mailbox holds.
             mailbox.push(Rc::new(Letter::new(message)), id);

@@ -21,6 +21,7 @@ use crate::link::Link;
 use crate::metrics::{LaneCounters, Loss};
 use crate::peer::{Carrier, Dialect, Ending, Peer, PeerId};
 use crate::signal::Signal;
+use crate::spares::Spares;
 use crate::timers::Timers;
 use crate::udp::UdpSocket;
 
@@ -30,12 +31,6 @@ const READ_BYTES: usize = 64 * 1024;
 const READS_PER_TURN: usize = 4;
 /// A peer's own answers that may wait before its input is left unread.
 const BACKLOG_MAX: usize = 256 * 1024;
-/// Spare mailboxes and buffers that a lane keeps for its next turn.
-const SPARES_MAX: usize = 1024;
-/// A spare mailbox that grew beyond this is given back.
-const SPARE_ENTRIES_MAX: usize = 1024;
-/// A spare buffer that grew beyond this is given back.
-const SPARE_BYTES_MAX: usize = 64 * 1024;
 
 /// What the poller saw of a socket.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +42,28 @@ pub(crate) struct Ready {
     pub(crate) ended: bool,
 }
 
+/// What waits in one mailbox, or in all of a lane.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Depth {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Depth {
+    pub(crate) fn of(mailbox: Option<&Mailbox>) -> Self {
+        mailbox.map_or(Self::default(), |mailbox| Self {
+            messages: mailbox.len(),
+            bytes: mailbox.bytes(),
+        })
+    }
+
+    /// Has the sum hold `after` where it held `before`.
+    pub(crate) fn change(&mut self, before: Self, after: Self) {
+        self.messages = self.messages + after.messages - before.messages;
+        self.bytes = self.bytes + after.bytes - before.bytes;
+    }
+}
+
 pub(crate) struct Lane {
     pub(crate) peers: Slab<Peer>,
     pub(crate) core: Core,
@@ -55,8 +72,9 @@ pub(crate) struct Lane {
     pub(crate) timers: Timers,
     pub(crate) runs: Runs,
     pub(crate) dirty: Vec<u32>,
-    pub(crate) spare_mailboxes: Vec<Box<Mailbox>>,
-    pub(crate) spare_buffers: Vec<Vec<u8>>,
+    /// What waits in all mailboxes.
+    pub(crate) depth: Depth,
+    pub(crate) spares: Spares,
     codec: ws::Codec,
     buffer: Vec<u8>,
     /// Peers whose input waits unread until the hub has room, or for their next share of a turn.
@@ -91,8 +109,8 @@ impl Lane {
             timers: Timers::default(),
             runs: Runs::default(),
             dirty: Vec::new(),
-            spare_mailboxes: Vec::new(),
-            spare_buffers: Vec::new(),
+            depth: Depth::default(),
+            spares: Spares::default(),
             codec: ws::Codec::new(seed),
             buffer: vec![0; READ_BYTES],
             held: Vec::new(),
@@ -122,6 +140,7 @@ impl Lane {
         self.core.publish();
         self.drain();
         self.flush();
+        self.core.counters.waiting(self.depth.messages, self.depth.bytes);
     }
 
     /// Sets the turn's time: since the lane began, and since 1970, both in milliseconds.
@@ -161,10 +180,12 @@ impl Lane {
             self.registry
                 .register(stream, peer_token(entry.key()), interest)?;
         }
-        self.core.counters.opened(peer.way());
+        let way = peer.way();
+        self.core.counters.opened(way);
         entry.insert(peer);
         let slot = id.slot as usize;
         if !first.is_empty() {
+            self.core.counters.bytes_in(way, first.len());
             self.receive(slot, first);
         }
         self.touched(slot);
@@ -216,6 +237,7 @@ impl Lane {
         if let Link::Pipe(pipe) = &peer.link {
             pipe.end();
         }
+        self.depth.change(peer.counted, Depth::default());
         self.core.counters.closed(peer.way());
     }
 
@@ -228,6 +250,15 @@ impl Lane {
         }
     }
 
+    /// Lends the lane's read buffer out.
+    pub(crate) fn take_buffer(&mut self) -> Vec<u8> {
+        mem::take(&mut self.buffer)
+    }
+
+    pub(crate) fn return_buffer(&mut self, buffer: Vec<u8>) {
+        self.buffer = buffer;
+    }
+
     /// Hands a turn's bytes of a datagram or a stream to a peer.
     pub(crate) fn receive(&mut self, slot: usize, bytes: &mut [u8]) {
         let Some(peer) = self.peers.get_mut(slot) else {
@@ -237,7 +268,7 @@ impl Lane {
             return;
         }
         if peer.out.capacity() == 0 {
-            peer.out = self.spare_buffers.pop().unwrap_or_default();
+            peer.out = self.spares.buffer();
         }
         let result = peer.receive(bytes, &mut self.codec, &mut self.core);
         if let Err(ending) = result {
@@ -253,7 +284,7 @@ impl Lane {
         if !peer.out.is_empty() || !peer.catching_up.is_empty() {
             self.mark_dirty(slot);
         } else if peer.out.capacity() > 0 {
-            recycle(&mut self.spare_buffers, mem::take(&mut peer.out));
+            self.spares.keep_buffer(mem::take(&mut peer.out));
         }
         self.arm(slot);
     }
@@ -405,7 +436,7 @@ impl Lane {
             peers,
             core,
             dirty,
-            spare_mailboxes,
+            spares,
             ..
         } = self;
         let limit = core.config.limits.mailbox.bytes();
@@ -418,11 +449,7 @@ impl Lane {
                     return;
                 };
                 let letter = letter.get_or_insert_with(|| Rc::new(Letter::new(shared.clone())));
-                let mailbox = peer.mailbox.get_or_insert_with(|| {
-                    spare_mailboxes
-                        .pop()
-                        .unwrap_or_else(|| Box::new(Mailbox::new(limit)))
-                });
+                let mailbox = peer.mailbox.get_or_insert_with(|| spares.mailbox(limit));
                 match mailbox.push(letter.clone(), subscription) {
                     Pushed::Queued => {}
                     Pushed::Dropped(dropped) => core.counters.lost(
@@ -448,21 +475,6 @@ fn loss(policy: Policy) -> Loss {
         Policy::DropNewest => Loss::Newest,
         Policy::Conflate => Loss::Conflated,
         Policy::Disconnect => Loss::Disconnected,
-    }
-}
-
-/// Gives a buffer back for the next peer, unless it grew too big.
-pub(crate) fn recycle(spares: &mut Vec<Vec<u8>>, mut buffer: Vec<u8>) {
-    if spares.len() < SPARES_MAX && buffer.capacity() <= SPARE_BYTES_MAX {
-        buffer.clear();
-        spares.push(buffer);
-    }
-}
-
-/// Gives a mailbox back for the next peer.
-pub(crate) fn recycle_mailbox(spares: &mut Vec<Box<Mailbox>>, mailbox: Box<Mailbox>) {
-    if spares.len() < SPARES_MAX && mailbox.capacity() <= SPARE_ENTRIES_MAX {
-        spares.push(mailbox);
     }
 }
 

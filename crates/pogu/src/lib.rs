@@ -31,6 +31,7 @@ mod pipe;
 mod problem;
 mod server;
 mod signal;
+mod spares;
 mod timers;
 mod udp;
 

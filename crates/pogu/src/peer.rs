@@ -16,6 +16,7 @@ use crate::core::{Core, Waiting};
 use crate::form::Form;
 use crate::handler::{Handler, Incoming, Socket};
 use crate::json;
+use crate::lane::Depth;
 use crate::link::Link;
 use crate::metrics::Way;
 use crate::udp::Lease;
@@ -119,6 +120,8 @@ pub(crate) struct Peer {
     pub(crate) rest: Bytes,
     /// Messages that wait, boxed only while some do.
     pub(crate) mailbox: Option<Box<Mailbox>>,
+    /// What waits in the mailbox as the lane's sum has it.
+    pub(crate) counted: Depth,
     /// Subscriptions that still read history.
     pub(crate) catching_up: Vec<SubscriptionId>,
     /// When the lane's timers have it down.
@@ -158,6 +161,7 @@ impl Peer {
             out: Vec::new(),
             rest: Bytes::new(),
             mailbox: None,
+            counted: Depth::default(),
             catching_up: Vec::new(),
             armed: None,
             stalled: None,
@@ -588,6 +592,13 @@ impl Speaker<'_> {
                         return Ok(());
                     }
                 };
+                if event
+                    .as_deref()
+                    .is_some_and(|event| event.chars().any(char::is_control))
+                {
+                    self.refuse(seq, "bad-argument", "an event name holds no control characters");
+                    return Ok(());
+                }
                 if body.len() > self.core.config.limits.message.bytes() {
                     self.refuse(seq, "too-large", "the body is above the limit of a message");
                     return Ok(());

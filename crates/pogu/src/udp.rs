@@ -122,31 +122,37 @@ impl UdpSocket {
 impl Lane {
     /// Takes the datagrams that wait. Returns whether some may be left.
     pub(crate) fn receive_datagrams(&mut self, index: usize) -> bool {
-        let mut buffer = vec![0; DATAGRAM_MAX + 1];
+        let mut buffer = self.take_buffer();
+        let mut left = true;
         for _ in 0..DATAGRAMS_PER_TURN {
-            let Some(udp) = self.udp.get(index) else {
-                return false;
-            };
+            let Some(udp) = self.udp.get(index) else { break };
             match udp.socket.recv_from(&mut buffer) {
                 Ok((n, address)) => self.receive_datagram(index, address, &mut buffer[..n]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    left = false;
+                    break;
+                }
                 // An ICMP answer to an earlier send; the next datagram may be fine.
                 Err(_) => {}
             }
         }
-        true
+        self.return_buffer(buffer);
+        left
     }
 
     fn receive_datagram(&mut self, index: usize, address: SocketAddr, bytes: &mut [u8]) {
         let bound = matches!(self.udp[index].spoken, Use::Bound { .. });
         let way = if bound { Way::UdpPlain } else { Way::UdpPogu };
-        // Never answer an answer (CVE-2024-2169).
-        if (!bound && pogu::is_answer(bytes)) || self.shutting_down {
+        if self.shutting_down || self.core.hub.congested() {
             return self.core.counters.refused(way);
         }
-        if self.core.hub.congested() {
-            return self.core.counters.refused(way);
-        }
+        let subscribe = match (bound, pogu::parse(bytes)) {
+            (true, _) => None,
+            // Never answer an answer, nor what is not ours (CVE-2024-2169): another server may stand there.
+            (false, Err(error)) if error.is_foreign() => return self.core.counters.refused(way),
+            (false, Ok(pogu::Command::Subscribe { pattern, token, .. })) => Some((pattern, token)),
+            (false, _) => None,
+        };
         let Some(slot) = self.address_slot(index, address) else {
             return self.core.counters.refused(way);
         };
@@ -164,9 +170,7 @@ impl Lane {
         self.core.counters.bytes_in(way, bytes.len());
         lease.credit = lease.credit.saturating_add(AMPLIFICATION * bytes.len());
         lease.until = lease.until.max(now + ACQUAINTANCE);
-        if let (Dialect::Pogu(pogu), Ok(pogu::Command::Subscribe { pattern, token, .. })) =
-            (dialect, pogu::parse(trim_line(bytes)))
-        {
+        if let (Dialect::Pogu(pogu), Some((pattern, token))) = (dialect, subscribe) {
             match token {
                 None => {
                     out.extend_from_slice(b"OK token=");
@@ -188,9 +192,7 @@ impl Lane {
                 }
             }
         }
-        let length = trim_line(bytes).len();
-        let end = if bound { bytes.len() } else { length };
-        self.receive(slot, &mut bytes[..end]);
+        self.receive(slot, bytes);
         self.touched(slot);
     }
 
@@ -241,8 +243,7 @@ impl Lane {
             peers,
             core,
             udp,
-            spare_buffers,
-            spare_mailboxes,
+            spares,
             ..
         } = self;
         let Some(peer) = peers.get_mut(slot) else { return };
@@ -266,8 +267,8 @@ impl Lane {
         for answer in out.split_inclusive(|byte| *byte == b'\n') {
             send(answer);
         }
-        crate::lane::recycle(spare_buffers, out);
-        let mut datagram = spare_buffers.pop().unwrap_or_default();
+        spares.keep_buffer(out);
+        let mut datagram = spares.buffer();
         if let (Some(mut mailbox), Some(form)) = (peer.mailbox.take(), form) {
             for (letter, _) in mailbox.iter() {
                 datagram.clear();
@@ -289,9 +290,9 @@ impl Lane {
                 }
             }
             mailbox.drain_front(mailbox.len());
-            crate::lane::recycle_mailbox(spare_mailboxes, mailbox);
+            spares.keep_mailbox(mailbox);
         }
-        crate::lane::recycle(spare_buffers, datagram);
+        spares.keep_buffer(datagram);
         let unfinished = !peer.catching_up.is_empty();
         if peer.closing.is_some() {
             self.remove(slot);
@@ -299,10 +300,4 @@ impl Lane {
             self.mark_dirty(slot);
         }
     }
-}
-
-/// A datagram typed with `nc -u` ends in a line feed that is not part of it.
-fn trim_line(bytes: &[u8]) -> &[u8] {
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    bytes.strip_suffix(b"\r").unwrap_or(bytes)
 }
