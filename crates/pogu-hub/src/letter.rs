@@ -16,26 +16,25 @@ pub const FORMS: usize = 12;
 pub struct Letter {
     /// The message.
     pub message: Arc<Message>,
-    forms: [OnceCell<Bytes>; FORMS],
+    /// Made with the first form: a message with one receiver is written without.
+    forms: OnceCell<Box<[OnceCell<Bytes>; FORMS]>>,
 }
 
 impl Letter {
     /// A letter with no form made.
     pub fn new(message: Arc<Message>) -> Letter {
-        Letter {
-            message,
-            forms: [const { OnceCell::new() }; FORMS],
-        }
+        Letter { message, forms: OnceCell::new() }
     }
 
     /// The wire form `index`, made by `encode` if it is the first time. Panics if `index` is not below [`FORMS`].
     pub fn form(&self, index: usize, encode: impl FnOnce(&Message) -> Bytes) -> &Bytes {
-        self.forms[index].get_or_init(|| encode(&self.message))
+        let forms = self.forms.get_or_init(|| Box::new([const { OnceCell::new() }; FORMS]));
+        forms[index].get_or_init(|| encode(&self.message))
     }
 
     /// The wire form `index`, if it was made.
     pub fn cached(&self, index: usize) -> Option<&Bytes> {
-        self.forms.get(index)?.get()
+        self.forms.get()?.get(index)?.get()
     }
 }
 
