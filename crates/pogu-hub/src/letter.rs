@@ -23,12 +23,17 @@ pub struct Letter {
 impl Letter {
     /// A letter with no form made.
     pub fn new(message: Arc<Message>) -> Letter {
-        Letter { message, forms: OnceCell::new() }
+        Letter {
+            message,
+            forms: OnceCell::new(),
+        }
     }
 
     /// The wire form `index`, made by `encode` if it is the first time. Panics if `index` is not below [`FORMS`].
     pub fn form(&self, index: usize, encode: impl FnOnce(&Message) -> Bytes) -> &Bytes {
-        let forms = self.forms.get_or_init(|| Box::new([const { OnceCell::new() }; FORMS]));
+        let forms = self
+            .forms
+            .get_or_init(|| Box::new([const { OnceCell::new() }; FORMS]));
         forms[index].get_or_init(|| encode(&self.message))
     }
 

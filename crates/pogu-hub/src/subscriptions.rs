@@ -8,7 +8,7 @@ use slab::Slab;
 
 use crate::cursor::{After, Cursor};
 use crate::engine::{Position, Slice};
-use crate::hub::Hub;
+use crate::hub::{Core, Hub};
 use crate::message::Message;
 use crate::selector::Selector;
 use crate::trie::Trie;
@@ -73,7 +73,6 @@ pub struct CatchUp {
 struct Subscription {
     generation: u32,
     group: u32,
-    peer: u32,
     state: State,
 }
 
@@ -84,6 +83,7 @@ enum State {
 }
 
 struct CatchingUp {
+    peer: u32,
     position: Position,
     exclude_origin: u64,
 }
@@ -151,21 +151,20 @@ impl Subscriptions {
         let (mut core, position, gap) = hub.begin(now, &selector, after);
         let head = core.engine.head();
         let live = position.seq == head.seq;
+        let group_at = group as u32;
+        let group = &mut self.groups[group];
         let state = if live {
-            let members = &mut self.groups[group].members;
-            if members.is_empty() {
-                core.interest_add(self.lane, &selector);
-            }
-            members.push(Member {
+            let member = Member {
                 id,
                 peer,
                 from_seq: position.seq,
                 exclude_origin,
-            });
-            State::Live(members.len() as u32 - 1)
+            };
+            group.join(&mut core, self.lane, member)
         } else {
-            self.groups[group].catching_up += 1;
+            group.catching_up += 1;
             State::CatchingUp(Box::new(CatchingUp {
+                peer,
                 position,
                 exclude_origin,
             }))
@@ -173,8 +172,7 @@ impl Subscriptions {
         drop(core);
         self.slots.insert(Subscription {
             generation,
-            group: group as u32,
-            peer,
+            group: group_at,
             state,
         });
         let start = Cursor {
@@ -215,8 +213,7 @@ impl Subscriptions {
         true
     }
 
-    /// Calls `deliver(subscription, peer)` for each live subscription that matches and has not had the message. A turn dispatches
-    /// all that it drained before it catches up or subscribes anybody.
+    /// Calls `deliver(subscription, peer)` for each live subscription that matches and has not had the message.
     pub fn dispatch(&self, message: &Message, mut deliver: impl FnMut(SubscriptionId, u32)) {
         if let Some(&group) = self.topics.get(&message.topic) {
             self.groups[group].deliver(message, &mut deliver);
@@ -244,6 +241,7 @@ impl Subscriptions {
             return page;
         };
         let CatchingUp {
+            peer,
             position,
             exclude_origin,
         } = &mut **catching_up;
@@ -261,18 +259,18 @@ impl Subscriptions {
         );
         page.live = slice == Slice::Head;
         if page.live {
-            if group.members.is_empty() {
-                core.interest_add(self.lane, &group.selector);
-            }
-            let (from_seq, exclude_origin) = (position.seq, *exclude_origin);
+            let (peer, from_seq, exclude_origin) = (*peer, position.seq, *exclude_origin);
             group.catching_up -= 1;
-            group.members.push(Member {
-                id,
-                peer: subscription.peer,
-                from_seq,
-                exclude_origin,
-            });
-            subscription.state = State::Live(group.members.len() as u32 - 1);
+            subscription.state = group.join(
+                &mut core,
+                self.lane,
+                Member {
+                    id,
+                    peer,
+                    from_seq,
+                    exclude_origin,
+                },
+            );
         }
         page
     }
@@ -286,11 +284,6 @@ impl Subscriptions {
     /// What the subscription asked for.
     pub fn selector(&self, id: SubscriptionId) -> Option<&Selector> {
         Some(&self.groups[self.get(id)?.group as usize].selector)
-    }
-
-    /// Whose subscription it is.
-    pub fn peer(&self, id: SubscriptionId) -> Option<u32> {
-        Some(self.get(id)?.peer)
     }
 
     /// How many subscriptions there are.
@@ -327,6 +320,15 @@ impl Subscriptions {
 }
 
 impl Group {
+    /// Makes a subscription live, under the lock in which it was found to have had all until now.
+    fn join(&mut self, core: &mut Core, lane: usize, member: Member) -> State {
+        if self.members.is_empty() {
+            core.interest_add(lane, &self.selector);
+        }
+        self.members.push(member);
+        State::Live(self.members.len() as u32 - 1)
+    }
+
     fn deliver(&self, message: &Message, deliver: &mut impl FnMut(SubscriptionId, u32)) {
         for member in &self.members {
             let excluded = member.exclude_origin != 0 && member.exclude_origin == message.origin;

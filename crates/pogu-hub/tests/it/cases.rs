@@ -82,6 +82,13 @@ fn a_lane_is_woken_once_and_only_for_what_it_wants() {
     assert_eq!(fixture.drain(0), [6]);
     assert_eq!(fixture.drain(1), []);
     assert_eq!(fixture.drain(2), [2, 3, 5, 6]);
+    fixture.publish(&["a.c"]);
+    assert_eq!(
+        fixture.woken(),
+        [0],
+        "who was woken before is not, without a match"
+    );
+    assert_eq!(fixture.drain(0), [7]);
     assert_eq!(fixture.drain(99), []);
 }
 

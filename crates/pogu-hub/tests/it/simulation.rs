@@ -238,7 +238,6 @@ impl Simulation {
         assert_eq!(made.live, start == self.model.head());
         assert_eq!(subscriptions.is_live(made.id), made.live);
         assert_eq!(subscriptions.selector(made.id), Some(&selector));
-        assert_eq!(subscriptions.peer(made.id), Some(peer));
         self.check_gap(&selector, after, made.gap);
         let mut told = Vec::new();
         if made.gap || !matches!(after, After::Cursor(_)) {
