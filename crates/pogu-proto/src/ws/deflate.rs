@@ -8,7 +8,10 @@ use super::{Codec, Kind, Violation};
 /// Bytes below which a message is not compressed: what can be saved is not worth the time.
 pub const DEFLATE_MIN: usize = 256;
 
-const LEVEL: i32 = 6;
+/// Measured on JSON and prose of 256 to 4,000 bytes: a tenth to a third faster than zlib's defaults, level 6 and memory
+/// level 8, and 0 to 6 % longer.
+const LEVEL: i32 = 2;
+const MEMORY_LEVEL: i32 = 6;
 /// What a compressor's flush ends with, and what is left away on the wire (RFC 7692 §7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 /// The tail, and an empty last block that is only read as such when the message ended with a whole block.
@@ -81,6 +84,7 @@ impl Compressors {
             zlib_rs::Deflate::new_with_config(DeflateConfig {
                 // Negative asks for raw DEFLATE, without a zlib header.
                 window_bits: -window_bits,
+                mem_level: MEMORY_LEVEL,
                 ..DeflateConfig::new(LEVEL)
             })
         });
