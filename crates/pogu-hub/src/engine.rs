@@ -72,7 +72,7 @@ pub struct Stats {
     pub messages: usize,
     /// What they count together, in bytes.
     pub bytes: usize,
-    /// Messages that were kept once and no longer are.
+    /// Messages that are no longer kept or never were, and topics that were forgotten.
     pub evicted: u64,
     /// Idempotency keys remembered.
     pub keys: usize,

@@ -324,6 +324,8 @@ impl Group {
     fn join(&mut self, core: &mut Core, lane: usize, member: Member) -> State {
         if self.members.is_empty() {
             core.interest_add(lane, &self.selector);
+            // Many topics have one subscriber; a vec begins with room for four.
+            self.members.reserve_exact(1);
         }
         self.members.push(member);
         State::Live(self.members.len() as u32 - 1)
