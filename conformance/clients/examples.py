@@ -25,6 +25,8 @@ from server import free_port, wait_for_port
 
 PORT = "7070"
 BLOCK_SECONDS = 30
+# The command that starts the server builds it first, if nothing else has.
+BUILD_SECONDS = 1800
 BASH = ["bash", "-euo", "pipefail", "-c"]
 # The whole run is part of this one.
 THIS_RUN = "cargo xtask test"
@@ -86,15 +88,17 @@ async def run_program(block, environment, *command):
     expectation = Expectation(block)
     pipe = asyncio.subprocess.PIPE
     null = asyncio.subprocess.DEVNULL
+    errors = tempfile.TemporaryFile()
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=null, stdout=pipe, env=environment, start_new_session=True
+        *command, stdin=null, stdout=pipe, stderr=errors, env=environment, start_new_session=True
     )
 
     async def read():
         async for line in process.stdout:
             expectation.hear(line.decode(errors="replace").removesuffix("\n"))
         status = await process.wait()
-        assert status == 0, f"ended with {status}"
+        errors.seek(0)
+        assert status == 0, f"ended with {status}: {errors.read().decode(errors='replace')}"
 
     reading = asyncio.create_task(read())
     waits = [reading] + ([asyncio.create_task(expectation.met.wait())] if expectation.missing else [])
@@ -108,6 +112,7 @@ async def run_program(block, environment, *command):
         for wait in waits:
             wait.cancel()
         await end(process)
+        errors.close()
 
 
 async def end(process):
@@ -137,8 +142,9 @@ async def check_config(block, pogu):
         await run_program(block, os.environ, pogu, "check", file.name)
 
 
-async def run_block(block, pogu):
-    environment = os.environ | {"PATH": f"{Path(pogu).resolve().parent}:{os.environ['PATH']}"}
+async def run_block(block, pogu, port):
+    search = f"{Path(pogu).resolve().parent}:{os.environ['PATH']}"
+    environment = os.environ | {"PATH": search, "POGU_SERVER": f"http://127.0.0.1:{port}"}
     match block.language:
         case "sh":
             await run_program(block, environment, *BASH, block.text)
@@ -162,11 +168,11 @@ async def run_file(path, pogu):
     server = subprocess.Popen([*BASH, server_block.text], env=environment, start_new_session=True)
     results = []
     try:
-        wait_for_port(port, server)
+        wait_for_port(port, server, BUILD_SECONDS)
         print(f"ok   {path}:{server_block.line} (the server)")
         for block in blocks:
             if not block.is_server and block.text.strip() != THIS_RUN:
-                results.append(await tell(path, block, pogu))
+                results.append(await tell(path, block, pogu, port))
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
@@ -174,9 +180,9 @@ async def run_file(path, pogu):
     return all(results)
 
 
-async def tell(path, block, pogu):
+async def tell(path, block, pogu, port):
     try:
-        await run_block(block, pogu)
+        await run_block(block, pogu, port)
     except Exception as error:
         print(f"FAIL {path}:{block.line}: {error}")
         return False

@@ -119,8 +119,8 @@ async def python_pogu(harbour, body):
 
 def tool(via):
     async def publish(harbour, body):
-        options = ["--url", harbour.http, "--via", via, "--type", body.type]
-        await output_of(harbour.pogu, "pub", *options, harbour.topic, "-", stdin=body.bytes)
+        options = ["--server", harbour.http, "--via", via, "--type", body.type, "--whole"]
+        await output_of(harbour.pogu, "pub", *options, harbour.topic, stdin=body.bytes)
 
     return publish
 

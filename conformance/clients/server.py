@@ -60,9 +60,9 @@ class Server:
             print(f"the server ended with {status}; it said:\n{self.said}")
 
 
-def wait_for_port(port, process):
+def wait_for_port(port, process, seconds=START_SECONDS):
     """Returns as soon as someone listens on the port."""
-    for _ in range(START_SECONDS * 20):
+    for _ in range(seconds * 20):
         if process.poll() is not None:
             raise RuntimeError(f"the server ended with {process.returncode}")
         try:
@@ -70,4 +70,4 @@ def wait_for_port(port, process):
             return
         except OSError:
             time.sleep(0.05)
-    raise RuntimeError(f"nothing listens on port {port} after {START_SECONDS} s")
+    raise RuntimeError(f"nothing listens on port {port} after {seconds} s")

@@ -161,10 +161,13 @@ async def python_pogu(harbour, take):
 
 def tool(via):
     async def subscribe(harbour, take):
-        options = ["--url", harbour.http, "--via", via, "--json"]
+        options = ["--server", harbour.http, "--via", via, "--json"]
         async with running(harbour.pogu, "sub", *options, harbour.topic) as sub:
             async for line in sub.stdout:
-                take(from_json(line.decode()))
+                message = from_json(line.decode())
+                # Server-sent events tell no type: there the tool says text of all that is not bytes.
+                is_untold = via == "sse" and message.type == "text/plain"
+                take(Message(message.body) if is_untold else message)
 
     return subscribe
 

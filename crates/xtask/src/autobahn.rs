@@ -113,7 +113,7 @@ fn specification(folder: &Path, address: SocketAddr, sections: &[&str]) -> Resul
     let cases: Vec<String> = sections.iter().map(|section| format!("{section}.*")).collect();
     let specification = json!({
         "outdir": folder.join("report"),
-        "servers": [{"agent": "pogu", "url": format!("ws://{address}/echo")}],
+        "servers": [{"agent": "pogu", "url": format!("ws://{address}")}],
         "cases": cases,
         "exclude-cases": [],
         "exclude-agent-cases": {},
