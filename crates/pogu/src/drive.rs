@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -92,6 +93,7 @@ pub(crate) async fn drive(
     poll: mio::Poll,
     handle: Arc<Handle>,
     serve: impl Fn(&Shared, Incoming),
+    serve_on: impl Fn(&Shared, std::net::TcpStream, SocketAddr),
 ) -> io::Result<()> {
     CURRENT.set(usize::from(lane.borrow().core.index));
     let mut poll = watch(poll)?;
@@ -161,6 +163,10 @@ pub(crate) async fn drive(
             let timer = lane.timers.next().map(|at| began + Duration::from_millis(at.0));
             ([pause, timer].into_iter().flatten().min(), more)
         };
+        let given_back = std::mem::take(&mut lane.borrow_mut().given_back);
+        for (stream, remote) in given_back {
+            serve_on(&lane, stream, remote);
+        }
         let at_once = more || !drained || deadline.is_some_and(|at| at <= now);
         busy_turns = if at_once { busy_turns + 1 } else { 0 };
         if at_once && busy_turns < TURNS_IN_A_ROW {

@@ -8,7 +8,6 @@ use pogu_hub::{Cursor, Letter, Mailbox};
 use pogu_proto::ws;
 
 use crate::form::Form;
-use crate::json;
 use crate::lane::{Depth, Lane};
 use crate::link::Link;
 use crate::peer::{Carrier, Ending, Peer};
@@ -189,8 +188,15 @@ impl Lane {
         if mem::replace(&mut peer.shut, true) {
             return;
         }
+        if matches!(
+            (&peer.carrier, &peer.link),
+            (Carrier::LongPoll { .. }, Link::Tcp(_))
+        ) && !self.shutting_down
+        {
+            return self.give_back(slot);
+        }
         peer.link.shut();
-        if !matches!(peer.link, Link::Tcp(_)) {
+        if peer.heard_out || !matches!(peer.link, Link::Tcp(_)) {
             return self.remove(slot);
         }
         // Closing with bytes unread would reset the connection and could take the last words with it.
@@ -266,9 +272,9 @@ impl Lane {
             };
             let run = runs.of(form, &mailbox, &mut core.codec);
             let messages = run.messages;
-            if let Carrier::LongPoll { next, .. } = &peer.carrier {
-                let next = run.last.unwrap_or(*next);
-                json::poll_answer_of(&run.bytes, next, !missed.is_empty(), &mut peer.out);
+            if let Carrier::LongPoll { next, .. } = &mut peer.carrier {
+                *next = run.last.unwrap_or(*next);
+                peer.answer_poll(&run.bytes, !missed.is_empty());
                 core.counters.sent(way, messages);
                 self.end(slot, &Ending::Finished);
                 continue;

@@ -82,6 +82,8 @@ pub(crate) struct Lane {
     events: Vec<Event>,
     signals: Vec<Signal>,
     serial: u32,
+    /// Sockets whose poll was answered.
+    pub(crate) given_back: Vec<(std::net::TcpStream, SocketAddr)>,
     /// HTTP connections that hyper serves on this lane, and those not yet sniffed.
     pub(crate) tasks: usize,
     pub(crate) shutting_down: bool,
@@ -117,6 +119,7 @@ impl Lane {
             events: Vec::new(),
             signals: Vec::new(),
             serial: 0,
+            given_back: Vec::new(),
             tasks: 0,
             shutting_down: false,
             stop,
@@ -220,9 +223,26 @@ impl Lane {
 
     /// Removes a peer at once.
     pub(crate) fn remove(&mut self, slot: usize) {
-        let Some(peer) = self.peers.try_remove(slot) else {
+        drop(self.take(slot));
+    }
+
+    /// Gives the socket of a poll that is answered back to hyper, for the client's next request.
+    pub(crate) fn give_back(&mut self, slot: usize) {
+        let Some(Peer {
+            link: Link::Tcp(mut stream),
+            remote,
+            ..
+        }) = self.take(slot)
+        else {
             return;
         };
+        if self.registry.deregister(&mut stream).is_ok() {
+            self.given_back.push((stream.into(), remote));
+        }
+    }
+
+    fn take(&mut self, slot: usize) -> Option<Peer> {
+        let peer = self.peers.try_remove(slot)?;
         if peer.closing.is_none() {
             for id in peer.subscriptions() {
                 self.core.unsubscribe(*id);
@@ -239,6 +259,7 @@ impl Lane {
         }
         self.depth.change(peer.counted, Depth::default());
         self.core.counters.closed(peer.way());
+        Some(peer)
     }
 
     /// Tells every peer that the server stops.
@@ -315,12 +336,30 @@ impl Lane {
         let Some(peer) = self.peers.get_mut(event.slot) else {
             return;
         };
+        let is_poll = matches!(peer.carrier, Carrier::LongPoll { .. });
         if event.writable && (peer.stalled.is_some() || peer.backlog() > 0) {
             self.mark_dirty(event.slot);
         }
-        if event.readable || event.ended {
+        if is_poll {
+            // What it sends is its next request, for hyper to read.
+            if event.ended {
+                self.remove(event.slot);
+            }
+        } else if event.readable || event.ended {
             self.read(event.slot, event.ended);
         }
+    }
+
+    /// The other side has sent its last byte: what it asked for is still answered.
+    fn on_end_of_input(&mut self, slot: usize) {
+        let Some(peer) = self.peers.get_mut(slot) else {
+            return;
+        };
+        peer.heard_out = true;
+        if peer.shut {
+            return self.remove(slot);
+        }
+        self.end(slot, &Ending::Finished);
     }
 
     /// Reads a peer's socket until it is empty or the peer has had its share.
@@ -342,7 +381,7 @@ impl Lane {
             let Link::Tcp(stream) = &mut peer.link else { break };
             match stream.read(&mut buffer) {
                 Ok(0) => {
-                    self.remove(slot);
+                    self.on_end_of_input(slot);
                     break;
                 }
                 Ok(n) => {

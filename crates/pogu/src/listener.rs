@@ -21,6 +21,9 @@ use crate::peer::{Carrier, Dialect, Plain};
 
 /// How long accepting rests after it failed, as it does when the process has no descriptor left.
 const REST: Duration = Duration::from_millis(100);
+/// Bytes that are read at most before the protocol is known; a usual request comes with them.
+const FIRST_BYTES: usize = 2048;
+const _: () = assert!(FIRST_BYTES >= sniff::LIMIT);
 /// Silence after which the kernel asks whether the other side is still there.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
@@ -120,19 +123,37 @@ pub(crate) fn serve(lane: &Shared, incoming: Incoming) {
             let Ok(stream) = TcpStream::from_std(stream) else {
                 return;
             };
-            lane.borrow_mut().tasks += 1;
-            let lane = lane.clone();
-            tokio::task::spawn_local(async move {
-                let first = first_bytes(&lane, stream).await;
-                if let Some((protocol, stream, bytes)) = first {
-                    route(&lane, protocol, stream, remote, bytes).await;
+            let shared = lane.clone();
+            spawn(lane, async move {
+                if let Some((protocol, stream, bytes)) = first_bytes(&shared, stream).await {
+                    route(&shared, protocol, stream, remote, bytes).await;
                 }
-                let mut lane = lane.borrow_mut();
-                lane.tasks -= 1;
-                lane.core.signals.nudge();
             });
         }
     }
+}
+
+/// Goes on serving HTTP on a connection that a session has had meanwhile.
+pub(crate) fn serve_on(lane: &Shared, stream: std::net::TcpStream, remote: SocketAddr) {
+    let Ok(stream) = TcpStream::from_std(stream) else {
+        return;
+    };
+    let shared = lane.clone();
+    spawn(lane, async move {
+        http::serve(&shared, stream, remote, Vec::new()).await
+    });
+}
+
+/// Runs a task of the lane, which a shutdown waits for.
+fn spawn(lane: &Shared, task: impl Future<Output = ()> + 'static) {
+    lane.borrow_mut().tasks += 1;
+    let lane = lane.clone();
+    tokio::task::spawn_local(async move {
+        task.await;
+        let mut lane = lane.borrow_mut();
+        lane.tasks -= 1;
+        lane.core.signals.nudge();
+    });
 }
 
 fn serve_bound(
@@ -169,17 +190,17 @@ fn serve_bound(
 /// Reads until the protocol is known. Silence is pogu: its clients may wait to hear before they speak.
 async fn first_bytes(lane: &Shared, mut stream: TcpStream) -> Option<(Protocol, TcpStream, Vec<u8>)> {
     let limit = lane.borrow().core.config.sniff_timeout;
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(FIRST_BYTES);
     let read = async {
-        loop {
-            let mut chunk = [0; sniff::LIMIT];
-            let room = sniff::LIMIT.saturating_sub(bytes.len()).max(1);
-            let n = stream.read(&mut chunk[..room]).await.ok().filter(|n| *n > 0)?;
-            bytes.extend_from_slice(&chunk[..n]);
+        while bytes.len() < FIRST_BYTES {
+            if stream.read_buf(&mut bytes).await.ok()? == 0 {
+                return None;
+            }
             if let Some(protocol) = sniff::sniff(&bytes) {
                 return Some(protocol);
             }
         }
+        Some(Protocol::Pogu)
     };
     let protocol = match timeout(limit, read).await {
         Ok(protocol) => protocol?,
@@ -196,8 +217,8 @@ async fn route(
     mut first: Vec<u8>,
 ) {
     match protocol {
-        Protocol::Http1 => http::serve(lane, stream, remote, first, false).await,
-        Protocol::Http2 => http::serve(lane, stream, remote, first, true).await,
+        Protocol::Http1 => http::serve(lane, stream, remote, first).await,
+        Protocol::Http2 => Box::pin(http::serve_h2(lane, stream, remote, first)).await,
         Protocol::Pogu => {
             let Ok(stream) = stream.into_std() else { return };
             let mut lane = lane.borrow_mut();

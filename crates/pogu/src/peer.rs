@@ -47,6 +47,8 @@ pub(crate) enum Carrier {
     LongPoll {
         until: Time,
         next: Cursor,
+        /// What the answer begins with where hyper does not write it, but for its length.
+        head: Box<[u8]>,
     },
 }
 
@@ -133,6 +135,8 @@ pub(crate) struct Peer {
     pub(crate) dirty: bool,
     /// Input may wait in its socket that was not read yet.
     pub(crate) unread: bool,
+    /// It has sent its last byte.
+    pub(crate) heard_out: bool,
     /// Its write side is shut.
     pub(crate) shut: bool,
 }
@@ -168,6 +172,7 @@ impl Peer {
             closing: None,
             dirty: false,
             unread: false,
+            heard_out: false,
             shut: false,
         }
     }
@@ -329,6 +334,21 @@ impl Peer {
         }
     }
 
+    /// Ends a poll: `messages` are joined by commas, and the last of them is at `next`.
+    pub(crate) fn answer_poll(&mut self, messages: &[u8], gap: bool) {
+        let Carrier::LongPoll { next, head, .. } = &self.carrier else {
+            return;
+        };
+        let mut body = Vec::with_capacity(messages.len() + 64);
+        json::poll_answer_of(messages, *next, gap, &mut body);
+        if !head.is_empty() {
+            self.out.extend_from_slice(head);
+            self.out
+                .extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+        }
+        self.out.append(&mut body);
+    }
+
     /// Tells, in its own protocol, that the server ends the conversation.
     pub(crate) fn say_goodbye(&mut self, ending: &Ending, core: &mut Core) {
         let (code, name, why) = match ending {
@@ -340,6 +360,7 @@ impl Peer {
             return session.close(core.now, code, why, &mut core.codec, &mut self.out);
         }
         match (&self.carrier, &self.dialect) {
+            (Carrier::LongPoll { .. }, _) => self.answer_poll(&[], false),
             (Carrier::Sse { .. }, _) => sse::comment(why, &mut self.out),
             (_, Dialect::Pogu(_)) => {
                 let wrap = self.wrap();
@@ -395,8 +416,8 @@ impl Peer {
                 // An empty line: readers of JSON lines pass over it.
                 self.out.push(b'\n');
             }
-            Carrier::LongPoll { until, next } if *until <= now => {
-                json::poll_answer(&[], *next, false, &mut self.out);
+            Carrier::LongPoll { until, .. } if *until <= now => {
+                self.answer_poll(&[], false);
                 return Err(Ending::Finished);
             }
             _ => {}

@@ -401,7 +401,13 @@ fn run_lane(parts: LaneParts) -> io::Result<()> {
         lane.udp.push(UdpSocket::new(socket, spoken));
     }
     let lane = Rc::new(RefCell::new(lane));
-    runtime.block_on(drive::drive(lane, parts.poll, parts.handle, listener::serve))
+    runtime.block_on(drive::drive(
+        lane,
+        parts.poll,
+        parts.handle,
+        listener::serve,
+        listener::serve_on,
+    ))
 }
 
 fn milliseconds(duration: Duration) -> u64 {

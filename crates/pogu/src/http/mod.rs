@@ -3,15 +3,19 @@
 mod cors;
 mod parameters;
 mod rewind;
+mod session;
 mod topics;
 mod upgrade;
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -21,9 +25,11 @@ use tokio::net::TcpStream;
 use crate::drive::Shared;
 use crate::metrics;
 use crate::page;
+use crate::peer::Carrier;
 use crate::pipe::Outlet;
 use crate::problem::Problem;
 use rewind::Rewind;
+use session::{Answer, Takeover};
 
 /// Streams of one HTTP/2 connection.
 const H2_STREAMS_MAX: u32 = 128;
@@ -41,9 +47,56 @@ pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
     Either::Left(Full::new(bytes.into()))
 }
 
-/// Serves a connection until it ends or is upgraded.
-pub(crate) async fn serve(lane: &Shared, stream: TcpStream, remote: SocketAddr, first: Vec<u8>, h2: bool) {
-    let io = TokioIo::new(Rewind::new(first, stream));
+/// Serves an HTTP/1 connection until it ends or becomes a session of the lane.
+pub(crate) async fn serve(lane: &Shared, stream: TcpStream, remote: SocketAddr, first: Vec<u8>) {
+    let takeover = Takeover::default();
+    let io = TokioIo::new(Rewind::new(first, stream, takeover.blocked.clone()));
+    let (config, mut stop) = {
+        let lane = lane.borrow();
+        (lane.core.config.clone(), lane.stop.clone())
+    };
+    let (shared, left) = (lane.clone(), takeover.clone());
+    let service = service_fn(move |request| {
+        let (lane, takeover) = (shared.clone(), left.clone());
+        async move { Ok::<_, Infallible>(respond(lane, remote, request, Some(takeover)).await) }
+    });
+    let mut connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.head_timeout)
+        .max_headers(config.limits.headers)
+        .max_buf_size(config.limits.head.bytes())
+        .serve_connection(io, service);
+    drop(config);
+    let mut stopping = Some(Box::pin(async move { drop(stop.wait_for(|stop| *stop).await) }));
+    let taken = poll_fn(|context| {
+        // An error here is the client's going; there is no one left to tell.
+        let ended = Pin::new(&mut connection).poll(context).is_ready();
+        let taken = takeover.take();
+        if ended || taken.is_some() {
+            return Poll::Ready(taken);
+        }
+        if stopping
+            .as_mut()
+            .is_some_and(|stop| stop.as_mut().poll(context).is_ready())
+        {
+            stopping = None;
+            Pin::new(&mut connection).graceful_shutdown();
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
+    })
+    .await;
+    let Some((head, session)) = taken else { return };
+    let parts = connection.into_parts();
+    let (unread, stream) = parts.io.into_inner().into_parts();
+    let mut unread_all = parts.read_buf.to_vec();
+    unread_all.extend_from_slice(&unread);
+    session::take_over(lane, remote, stream, &mut unread_all, &head, *session);
+}
+
+/// Serves an HTTP/2 connection until it ends.
+pub(crate) async fn serve_h2(lane: &Shared, stream: TcpStream, remote: SocketAddr, first: Vec<u8>) {
+    let io = TokioIo::new(Rewind::new(first, stream, Rc::default()));
     let (config, mut stop) = {
         let lane = lane.borrow();
         (lane.core.config.clone(), lane.stop.clone())
@@ -51,39 +104,23 @@ pub(crate) async fn serve(lane: &Shared, stream: TcpStream, remote: SocketAddr, 
     let shared = lane.clone();
     let service = service_fn(move |request| {
         let lane = shared.clone();
-        async move { Ok::<_, Infallible>(respond(lane, remote, request).await) }
+        async move { Ok::<_, Infallible>(respond(lane, remote, request, None).await) }
     });
-    if h2 {
-        let connection = hyper::server::conn::http2::Builder::new(LocalExecutor)
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(H2_STREAMS_MAX)
-            .initial_stream_window_size(H2_WINDOW)
-            .initial_connection_window_size(4 * H2_WINDOW)
-            .max_send_buf_size(H2_SEND_BUFFER)
-            .max_header_list_size(u32::try_from(config.limits.head.bytes()).unwrap_or(u32::MAX))
-            .keep_alive_interval(std::time::Duration::from_secs(30))
-            .serve_connection(io, service);
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
-        }
-        // An error here is the client's going; there is no one left to tell.
-        let _ = connection.await;
-        return;
-    }
-    let connection = hyper::server::conn::http1::Builder::new()
+    let connection = hyper::server::conn::http2::Builder::new(LocalExecutor)
         .timer(TokioTimer::new())
-        .header_read_timeout(config.head_timeout)
-        .max_headers(config.limits.headers)
-        .max_buf_size(config.limits.head.bytes())
-        .serve_connection(io, service)
-        .with_upgrades();
+        .max_concurrent_streams(H2_STREAMS_MAX)
+        .initial_stream_window_size(H2_WINDOW)
+        .initial_connection_window_size(4 * H2_WINDOW)
+        .max_send_buf_size(H2_SEND_BUFFER)
+        .max_header_list_size(u32::try_from(config.limits.head.bytes()).unwrap_or(u32::MAX))
+        .keep_alive_interval(std::time::Duration::from_secs(30))
+        .serve_connection(io, service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
         _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
     }
+    // An error here is the client's going; there is no one left to tell.
     let _ = connection.await;
 }
 
@@ -103,46 +140,74 @@ where
 /// What `404` points to.
 const REACHABLE: &[&str] = &["/topics/{topic}", "/pogu", "/healthz", "/readyz", "/metrics", "/"];
 
-async fn respond(lane: Shared, remote: SocketAddr, mut request: Request<Incoming>) -> Reply {
+async fn respond(
+    lane: Shared,
+    remote: SocketAddr,
+    mut request: Request<Incoming>,
+    takeover: Option<Takeover>,
+) -> Reply {
     let config = lane.borrow().core.config.clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
     let allowed = cors::allowed(&config.cors, origin.as_ref());
-    let mut reply = if cors::is_preflight(&request) {
-        cors::preflight(&request)
+    let answer = if cors::is_preflight(&request) {
+        Answer::Reply(cors::preflight(&request))
     } else {
-        route(&lane, remote, &mut request, allowed.is_some()).await
+        route(&lane, &mut request, allowed.is_some()).await
+    };
+    // A poll is answered on a connection that goes on; a socket that would close after it stays with hyper.
+    let closes = request.version() < Version::HTTP_11
+        || upgrade::has_token(request.headers(), header::CONNECTION, "close");
+    drop(request);
+    let (mut head, session) = match answer {
+        Answer::Session(head, session) => (head, session),
+        Answer::Reply(mut reply) => {
+            if let Some(allowed) = allowed {
+                cors::apply(allowed, reply.headers_mut());
+            }
+            return reply;
+        }
     };
     if let Some(allowed) = allowed {
-        cors::apply(allowed, reply.headers_mut());
+        cors::apply(allowed, head.headers_mut());
     }
-    reply
+    let takeover = takeover.filter(|takeover| !takeover.blocked.get());
+    let ends = matches!(session.carrier, Carrier::LongPoll { .. });
+    match takeover {
+        Some(takeover) if !(ends && closes) => {
+            takeover.leave(head, session);
+            std::future::pending().await
+        }
+        None if matches!(session.carrier, Carrier::WebSocket(_)) => problem(Problem::overloaded(
+            "an earlier answer on this connection is not yet read",
+        )),
+        _ => Box::pin(session::ride(&lane, remote, head, *session)).await,
+    }
 }
 
-async fn route(
-    lane: &Shared,
-    remote: SocketAddr,
-    request: &mut Request<Incoming>,
-    origin_allowed: bool,
-) -> Reply {
+async fn route(lane: &Shared, request: &mut Request<Incoming>, origin_allowed: bool) -> Answer {
     let path = request.uri().path().to_owned();
     if let Some(topic) = path.strip_prefix("/topics/") {
-        return topics::topic(lane, remote, request, topic, origin_allowed).await;
+        return topics::topic(lane, request, topic, origin_allowed).await;
     }
     if path == "/pogu" {
-        return upgrade::pogu(lane, remote, request, origin_allowed);
+        return upgrade::pogu(lane, request, origin_allowed);
     }
     let handler = lane.borrow().handlers.get(&path).cloned();
     if let Some(handler) = handler {
-        return upgrade::handler(lane, remote, request, handler, origin_allowed);
+        return upgrade::handler(lane, request, handler, origin_allowed);
     }
-    let known = matches!(path.as_str(), "/" | "/healthz" | "/readyz" | "/metrics");
+    Answer::Reply(page_at(lane, request, &path))
+}
+
+fn page_at(lane: &Shared, request: &Request<Incoming>, path: &str) -> Reply {
+    let known = matches!(path, "/" | "/healthz" | "/readyz" | "/metrics");
     if known && !matches!(*request.method(), Method::GET | Method::HEAD) {
         return problem(Problem::method_not_allowed(
             request.method().as_str(),
             "GET, HEAD",
         ));
     }
-    match path.as_str() {
+    match path {
         "/" => page::respond(request.headers()),
         "/healthz" => text("ok\n"),
         "/readyz" if lane.borrow().shutting_down => problem(Problem::shutting_down()),
@@ -154,7 +219,7 @@ async fn route(
             reply.headers_mut().insert(header::CONTENT_TYPE, kind);
             reply
         }
-        _ => problem(Problem::not_found(&path, REACHABLE)),
+        _ => problem(Problem::not_found(path, REACHABLE)),
     }
 }
 

@@ -1,7 +1,9 @@
 //! A stream whose first bytes were read already.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
@@ -13,13 +15,16 @@ use tokio::net::TcpStream;
 pub(super) struct Rewind {
     first: Bytes,
     stream: TcpStream,
+    /// Whether the last write was not taken whole: then something still waits to be written.
+    blocked: Rc<Cell<bool>>,
 }
 
 impl Rewind {
-    pub(super) fn new(first: Vec<u8>, stream: TcpStream) -> Self {
+    pub(super) fn new(first: Vec<u8>, stream: TcpStream, blocked: Rc<Cell<bool>>) -> Self {
         Self {
             first: first.into(),
             stream,
+            blocked,
         }
     }
 
@@ -51,7 +56,9 @@ impl AsyncWrite for Rewind {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.blocked.set(written.is_pending());
+        written
     }
 
     fn poll_write_vectored(
@@ -59,7 +66,9 @@ impl AsyncWrite for Rewind {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.blocked.set(written.is_pending());
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,26 +1,22 @@
 //! A topic is a URL: POST publishes, GET reads in the way that suits the client.
 
-use std::net::SocketAddr;
-use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Either, LengthLimitError, Limited};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use pogu_hub::{After, Draft, Selector, Topic};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::parameters::{Parameters, Via, decode};
+use super::session::{self, Answer, Session};
 use super::{Reply, json, problem, upgrade};
 use crate::core::Waiting;
 use crate::drive::Shared;
 use crate::json as messages;
-use crate::link::Link;
 use crate::metrics::Way;
 use crate::peer::{Carrier, Dialect, Plain, parse_publish_topic};
-use crate::pipe::{Outlet, Pipe};
 use crate::problem::Problem;
 
 /// Messages that one poll is answered at most, and at first.
@@ -35,24 +31,23 @@ const NAME_MAX: usize = 255;
 
 pub(super) async fn topic(
     lane: &Shared,
-    remote: SocketAddr,
     request: &mut Request<Incoming>,
     topic: &str,
     origin_allowed: bool,
-) -> Reply {
+) -> Answer {
     let answer = match *request.method() {
-        Method::POST => publish(lane, request, topic).await,
+        Method::POST => publish(lane, request, topic).await.map(Answer::Reply),
         Method::GET if upgrade::is_asked(request) => {
-            return upgrade::topic(lane, remote, request, topic, origin_allowed);
+            return upgrade::topic(lane, request, topic, origin_allowed);
         }
-        Method::GET => read(lane, remote, request, topic).await,
-        Method::HEAD => head(topic),
+        Method::GET => read(lane, request, topic),
+        Method::HEAD => head(topic).map(Answer::Reply),
         _ => Err(Problem::method_not_allowed(
             request.method().as_str(),
             "GET, HEAD, POST",
         )),
     };
-    answer.unwrap_or_else(problem)
+    answer.unwrap_or_else(|refused| Answer::Reply(problem(refused)))
 }
 
 fn head(topic: &str) -> Result<Reply, Problem> {
@@ -149,13 +144,9 @@ fn text_header(headers: &HeaderMap, name: &'static str) -> Result<Option<Box<str
     }
 }
 
-async fn read(
-    lane: &Shared,
-    remote: SocketAddr,
-    request: &mut Request<Incoming>,
-    path: &str,
-) -> Result<Reply, Problem> {
+fn read(lane: &Shared, request: &Request<Incoming>, path: &str) -> Result<Answer, Problem> {
     let selector = selector(path)?;
+    let http1 = request.version() < Version::HTTP_2;
     let parameters = Parameters::parse(request.uri().query())?;
     let via = match parameters.via {
         Some(via) => via,
@@ -165,22 +156,17 @@ async fn read(
         return Err(Problem::shutting_down());
     }
     match via {
-        Via::Poll => poll(lane, remote, selector, &parameters).await,
+        Via::Poll => poll(lane, selector, &parameters),
         Via::Stream => {
             let carrier = Carrier::JsonLines {
                 quiet_since: lane.borrow().core.now,
             };
-            stream(
-                lane,
-                remote,
-                selector,
-                parameters.after.unwrap_or(After::Now),
-                carrier,
-                // A sign of life, by which a client tells that no proxy holds the stream back.
-                b"\n".to_vec(),
-            )
+            let after = parameters.after.unwrap_or(After::Now);
+            let head = session::stream_head("application/x-ndjson", http1);
+            // A sign of life, by which a client tells that no proxy holds the stream back.
+            Ok(session(head, carrier, selector, after, b"\n".to_vec()))
         }
-        Via::Sse => sse(lane, remote, request.headers(), selector, &parameters),
+        Via::Sse => sse(lane, request.headers(), selector, &parameters, http1),
     }
 }
 
@@ -207,12 +193,7 @@ fn accepted(headers: &HeaderMap) -> Via {
     }
 }
 
-async fn poll(
-    lane: &Shared,
-    remote: SocketAddr,
-    selector: Selector,
-    parameters: &Parameters,
-) -> Result<Reply, Problem> {
+fn poll(lane: &Shared, selector: Selector, parameters: &Parameters) -> Result<Answer, Problem> {
     let limit = parameters.limit.unwrap_or(LIMIT_DEFAULT).min(LIMIT_MAX);
     let after = parameters.after.unwrap_or(After::Now);
     let (page, wait_max) = {
@@ -236,41 +217,44 @@ async fn poll(
         lane.borrow().core.counters.sent(way, page.messages.len());
         let mut body = Vec::new();
         messages::poll_answer(&page.messages, page.next, page.gap, &mut body);
-        return Ok(json(StatusCode::OK, body));
+        return Ok(Answer::Reply(json(StatusCode::OK, body)));
     }
-    let pipe = Rc::new(Pipe::default());
-    let mut outlet = {
-        let mut lane = lane.borrow_mut();
-        let until = lane.core.now + u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        let carrier = Carrier::LongPoll {
-            until,
-            next: page.next,
-        };
-        let plain = Dialect::Plain(Plain::new(None, pogu_proto::framing::Framing::Line));
-        let id = lane
-            .add(Link::Pipe(pipe.clone()), remote, carrier, plain, &mut [])
-            .map_err(|error| Problem::overloaded(&error.to_string()))?;
-        let outlet = Outlet::new(pipe, lane.core.signals.clone(), id);
-        lane.subscribe_plain(id, selector, After::Cursor(page.next))
-            .map_err(|error| Problem::overloaded(&error.to_string()))?;
-        lane.core.signals.nudge();
-        outlet
+    let until = lane.borrow().core.now + u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    let carrier = Carrier::LongPoll {
+        until,
+        next: page.next,
+        head: Box::default(),
     };
-    // The lane fills the pipe; a client that goes meanwhile drops this future and so the outlet.
-    let body = std::future::poll_fn(|context| outlet.poll_chunk(context)).await;
-    match body {
-        Some(body) => Ok(json(StatusCode::OK, body)),
-        None => Err(Problem::shutting_down()),
-    }
+    Ok(session(
+        session::poll_head(),
+        carrier,
+        selector,
+        After::Cursor(page.next),
+        Vec::new(),
+    ))
+}
+
+/// An answer that is a session of the plain dialect, which publishes nothing.
+fn session(head: Response<()>, carrier: Carrier, selector: Selector, after: After, first: Vec<u8>) -> Answer {
+    let dialect = Dialect::Plain(Plain::new(None, pogu_proto::framing::Framing::Line));
+    Answer::Session(
+        head,
+        Box::new(Session {
+            carrier,
+            dialect,
+            subscription: Some((selector, after)),
+            first,
+        }),
+    )
 }
 
 fn sse(
     lane: &Shared,
-    remote: SocketAddr,
     headers: &HeaderMap,
     selector: Selector,
     parameters: &Parameters,
-) -> Result<Reply, Problem> {
+    http1: bool,
+) -> Result<Answer, Problem> {
     let header = headers
         .get("last-event-id")
         .and_then(|value| value.to_str().ok())
@@ -297,46 +281,12 @@ fn sse(
         }
         Some(after) => after,
     };
-    stream(
-        lane,
-        remote,
+    let head = session::stream_head("text/event-stream", http1);
+    Ok(session(
+        head,
+        Carrier::Sse { quiet_since: now },
         selector,
         after,
-        Carrier::Sse { quiet_since: now },
         first,
-    )
-}
-
-fn stream(
-    lane: &Shared,
-    remote: SocketAddr,
-    selector: Selector,
-    after: After,
-    carrier: Carrier,
-    first: Vec<u8>,
-) -> Result<Reply, Problem> {
-    let kind = match carrier {
-        Carrier::Sse { .. } => "text/event-stream",
-        _ => "application/x-ndjson",
-    };
-    let pipe = Rc::new(Pipe::default());
-    let mut lane = lane.borrow_mut();
-    let dialect = Dialect::Plain(Plain::new(None, pogu_proto::framing::Framing::Line));
-    let id = lane
-        .add(Link::Pipe(pipe.clone()), remote, carrier, dialect, &mut [])
-        .map_err(|error| Problem::overloaded(&error.to_string()))?;
-    if !first.is_empty() {
-        pipe.offer(|| Bytes::from(first));
-    }
-    let outlet = Outlet::new(pipe, lane.core.signals.clone(), id);
-    lane.subscribe_plain(id, selector, after)
-        .map_err(|error| Problem::overloaded(&error.to_string()))?;
-    lane.core.signals.nudge();
-    let mut reply = Response::new(Either::Right(outlet));
-    let headers = reply.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // nginx holds answers back otherwise.
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(reply)
+    ))
 }

@@ -1,22 +1,17 @@
-//! From HTTP to WebSocket (RFC 6455 §4.2): the socket leaves hyper and moves to the lane's own poller.
-
-use std::net::SocketAddr;
+//! From HTTP to WebSocket (RFC 6455 §4.2): the rules of the request and its answer.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
-use pogu_hub::{After, Selector, SubscribeError};
+use pogu_hub::{After, Selector};
 use pogu_proto::framing::Framing;
 use pogu_proto::ws;
 
 use super::parameters::Parameters;
-use super::rewind::Rewind;
-use super::{Reply, full, problem, topics};
+use super::session::{Answer, Session};
+use super::{Reply, problem, topics};
 use crate::drive::Shared;
 use crate::handler::Handler;
-use crate::lane::Lane;
-use crate::link::Link;
-use crate::peer::{Carrier, Dialect, PeerId, Plain};
+use crate::peer::{Carrier, Dialect, Plain};
 use crate::problem::Problem;
 
 /// What a connection is to be once it is a WebSocket.
@@ -31,13 +26,7 @@ pub(super) fn is_asked(request: &Request<Incoming>) -> bool {
 }
 
 /// `/topics/{topic}`: the plain dialect.
-pub(super) fn topic(
-    lane: &Shared,
-    remote: SocketAddr,
-    request: &mut Request<Incoming>,
-    path: &str,
-    origin_allowed: bool,
-) -> Reply {
+pub(super) fn topic(lane: &Shared, request: &Request<Incoming>, path: &str, origin_allowed: bool) -> Answer {
     let purpose = || {
         let selector = topics::selector(path)?;
         let parameters = Parameters::parse(request.uri().query())?;
@@ -54,57 +43,45 @@ pub(super) fn topic(
         })
     };
     match purpose() {
-        Ok(purpose) => upgrade(lane, remote, request, purpose, origin_allowed),
-        Err(error) => problem(error),
+        Ok(purpose) => upgrade(lane, request, purpose, origin_allowed),
+        Err(error) => Answer::Reply(problem(error)),
     }
 }
 
 /// `/pogu`: the pogu dialect.
-pub(super) fn pogu(
-    lane: &Shared,
-    remote: SocketAddr,
-    request: &mut Request<Incoming>,
-    origin_allowed: bool,
-) -> Reply {
+pub(super) fn pogu(lane: &Shared, request: &Request<Incoming>, origin_allowed: bool) -> Answer {
     let purpose = Purpose {
         dialect: Dialect::Pogu(Box::default()),
         subscription: None,
     };
-    upgrade(lane, remote, request, purpose, origin_allowed)
+    upgrade(lane, request, purpose, origin_allowed)
 }
 
 /// An endpoint with code behind it.
 pub(super) fn handler(
     lane: &Shared,
-    remote: SocketAddr,
-    request: &mut Request<Incoming>,
+    request: &Request<Incoming>,
     handler: Handler,
     origin_allowed: bool,
-) -> Reply {
+) -> Answer {
     let purpose = Purpose {
         dialect: Dialect::Handler(handler),
         subscription: None,
     };
-    upgrade(lane, remote, request, purpose, origin_allowed)
+    upgrade(lane, request, purpose, origin_allowed)
 }
 
-fn upgrade(
-    lane: &Shared,
-    remote: SocketAddr,
-    request: &mut Request<Incoming>,
-    purpose: Purpose,
-    origin_allowed: bool,
-) -> Reply {
+fn upgrade(lane: &Shared, request: &Request<Incoming>, purpose: Purpose, origin_allowed: bool) -> Answer {
     let accept = match check(request, origin_allowed) {
         Ok(accept) => accept,
-        Err(reply) => return *reply,
+        Err(reply) => return Answer::Reply(*reply),
     };
     if lane.borrow().shutting_down {
-        return problem(Problem::shutting_down());
+        return Answer::Reply(problem(Problem::shutting_down()));
     }
-    let mut reply = Response::new(full(""));
-    *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = reply.headers_mut();
+    let mut head = Response::new(());
+    *head.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = head.headers_mut();
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     if let Ok(accept) = HeaderValue::from_str(&accept) {
@@ -120,19 +97,24 @@ fn upgrade(
             headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, answer);
         }
     }
-    let upgraded = hyper::upgrade::on(request);
-    let lane = lane.clone();
-    lane.borrow_mut().tasks += 1;
-    tokio::task::spawn_local(async move {
-        // An error here is a client that went before the answer.
-        if let Ok(upgraded) = upgraded.await {
-            begin(&lane, remote, upgraded, purpose, deflate);
-        }
-        let mut lane = lane.borrow_mut();
-        lane.tasks -= 1;
-        lane.core.signals.nudge();
-    });
-    reply
+    let lane = lane.borrow();
+    let session = ws::Session::new(
+        ws::Role::Server,
+        lane.core.ws_limits.clone(),
+        deflate,
+        lane.core.now,
+    );
+    let Purpose {
+        dialect,
+        subscription,
+    } = purpose;
+    let session = Session {
+        carrier: Carrier::WebSocket(session),
+        dialect,
+        subscription,
+        first: Vec::new(),
+    };
+    Answer::Session(head, Box::new(session))
 }
 
 /// The rules of the request, and the key's answer.
@@ -180,99 +162,7 @@ fn check(request: &Request<Incoming>, origin_allowed: bool) -> Result<String, Bo
     }
 }
 
-/// Moves the socket to the lane.
-fn begin(
-    lane: &Shared,
-    remote: SocketAddr,
-    upgraded: hyper::upgrade::Upgraded,
-    purpose: Purpose,
-    deflate: Option<ws::Deflate>,
-) {
-    let Ok(parts) = upgraded.downcast::<TokioIo<Rewind>>() else {
-        return;
-    };
-    let (unread, stream) = parts.io.into_inner().into_parts();
-    let mut first = parts.read_buf.to_vec();
-    first.extend_from_slice(&unread);
-    let Ok(stream) = stream.into_std() else { return };
-    let mut lane = lane.borrow_mut();
-    if lane.shutting_down {
-        return;
-    }
-    let session = ws::Session::new(
-        ws::Role::Server,
-        lane.core.ws_limits.clone(),
-        deflate,
-        lane.core.now,
-    );
-    let link = Link::Tcp(mio::net::TcpStream::from_std(stream));
-    // Subscribed before the first frames are heard, so that a publisher gets its own first message back.
-    let Ok(id) = lane.add(
-        link,
-        remote,
-        Carrier::WebSocket(session),
-        purpose.dialect,
-        &mut [],
-    ) else {
-        return;
-    };
-    if let Some((selector, after)) = purpose.subscription
-        && let Err(error) = lane.subscribe_plain(id, selector, after)
-    {
-        return lane.refuse(id, &error);
-    }
-    let slot = id.slot as usize;
-    if !first.is_empty() {
-        lane.receive(slot, &mut first);
-    }
-    lane.touched(slot);
-}
-
-impl Lane {
-    /// Gives a plain peer its one subscription.
-    pub(crate) fn subscribe_plain(
-        &mut self,
-        id: PeerId,
-        selector: Selector,
-        after: After,
-    ) -> Result<(), SubscribeError> {
-        let slot = id.slot as usize;
-        let Lane { peers, core, .. } = self;
-        let Some(peer) = peers.get_mut(slot) else {
-            return Ok(());
-        };
-        let Dialect::Plain(plain) = &mut peer.dialect else {
-            return Ok(());
-        };
-        let outcome = core.subscribe(id, selector, after, plain.echo)?;
-        plain.subscription = Some(outcome.id);
-        if !outcome.live {
-            peer.catching_up.push(outcome.id);
-        }
-        if outcome.gap {
-            let selector = core.subscriptions.selector(outcome.id);
-            let name = selector.map(|selector| selector.as_str().to_owned());
-            peer.tell_gap(&name.unwrap_or_default(), None, core);
-        }
-        self.touched(slot);
-        Ok(())
-    }
-
-    /// Closes a WebSocket that could not be subscribed.
-    fn refuse(&mut self, id: PeerId, error: &SubscribeError) {
-        let slot = id.slot as usize;
-        let now = self.core.now;
-        let Some(peer) = self.peers.get_mut(slot) else {
-            return;
-        };
-        if let Carrier::WebSocket(session) = &mut peer.carrier {
-            session.close(now, 1013, &error.to_string(), &mut self.core.codec, &mut peer.out);
-        }
-        self.end(slot, &crate::peer::Ending::Finished);
-    }
-}
-
-fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+pub(super) fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     text_values(headers, name)
         .flat_map(|value| value.split(','))
         .any(|part| part.trim().eq_ignore_ascii_case(token))
