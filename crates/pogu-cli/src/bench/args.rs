@@ -12,8 +12,10 @@ use super::{floor, stamp};
 
 /// Bytes of the longest message.
 const SIZE_MAX: i64 = 1 << 20;
+
 /// Measure a server: deliveries and echoes a second, what one costs, latencies, losses, memory
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(super) mode: Mode,
@@ -21,6 +23,14 @@ pub(crate) struct Args {
     #[arg(long, global = true)]
     pub(super) json: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  pogu bench fanout ws://127.0.0.1:7070/topics/bench --pid $(pidof pogu) --floor --rounds 3
+  pogu bench fanout http://127.0.0.1:7070/topics/bench --via sse --rate 25
+  pogu bench echo 'ws://127.0.0.1:7070/topics/bench.{n}' --inflight 16
+  pogu bench idle ws://127.0.0.1:7070/topics/bench --pid $(pidof pogu)
+  pogu bench floor fanout --json";
 
 #[derive(Clone, Debug, Subcommand)]
 pub(super) enum Mode {

@@ -1,4 +1,5 @@
 mod peers;
+mod pogu;
 mod wire;
 
 use std::time::Duration;

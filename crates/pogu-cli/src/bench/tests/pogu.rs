@@ -1,0 +1,133 @@
+//! Against pogu itself, by every way of receiving and of publishing.
+
+use std::net::SocketAddr;
+use std::thread;
+
+use pogu::Server;
+use pogu::config::Config;
+
+use super::{FOREVER, assert_faultless, bar, echoed, fan_out, stage};
+use crate::bench::args::IdleArgs;
+use crate::bench::measure::STALL;
+use crate::bench::target::{Target, Via};
+use crate::bench::trial::{Kind, Trial};
+use crate::bench::{echo, idle, stamp::Phases};
+
+/// Runs a server for as long as the tests do.
+fn serve() -> SocketAddr {
+    let mut config = Config::default();
+    config.listen = vec!["tcp://127.0.0.1:0".parse().unwrap()];
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let bind = || {
+        Server::builder()
+            .config(config)
+            .websocket("/echo", |socket, message| {
+                socket.send(message.kind, message.payload)
+            })
+            .bind()
+    };
+    let server = runtime.block_on(async { bind() }).unwrap();
+    let address = server.addresses()[0];
+    thread::spawn(move || runtime.block_on(server.run(std::future::pending())));
+    address
+}
+
+#[test]
+fn fan_out_by_every_way() {
+    let address = serve();
+    let target = |scheme: &str, topic: &str| {
+        let path = if scheme == "tcp" {
+            topic.to_owned()
+        } else {
+            format!("topics/{topic}")
+        };
+        Target::parse(&format!("{scheme}://{address}/{path}")).unwrap()
+    };
+    for (n, (via, subscribe, publish)) in [
+        (Via::Ws, "ws", "ws"),
+        (Via::Sse, "http", "ws"),
+        (Via::Stream, "http", "tcp"),
+        (Via::Longpoll, "http", "ws"),
+        (Via::Tcp, "tcp", "http"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let topic = format!("bench.{n}");
+        let measured = fan_out(
+            &stage(target(subscribe, &topic), via, target(publish, &topic)),
+            STALL,
+        );
+        assert_faultless(&measured, u64::from(super::MESSAGES), super::SUBSCRIBERS);
+    }
+}
+
+#[test]
+fn echo_by_every_way() {
+    let address = serve();
+    for (url, via) in [
+        (format!("ws://{address}/echo"), Via::Ws),
+        (format!("ws://{address}/topics/bench.ws.{{n}}"), Via::Ws),
+        (format!("tcp://{address}/bench.tcp.{{n}}"), Via::Tcp),
+    ] {
+        let measured = echoed(Target::parse(&url).unwrap(), via, 4, STALL);
+        assert_faultless(&measured, 10 * u64::from(super::MESSAGES), 1);
+    }
+}
+
+#[test]
+fn a_trial_tells_what_the_process_used() {
+    let target = Target::parse(&format!("ws://{}/echo", serve())).unwrap();
+    let stage = echo::Stage {
+        target,
+        via: Via::Ws,
+        connections: 4,
+        threads: 1,
+        size: 64,
+        inflight: 2,
+    };
+    let load = echo::Load {
+        messages: Some(1000),
+        duration: FOREVER,
+    };
+    let pids = vec![std::process::id()];
+    let warmup = std::time::Duration::from_millis(1);
+    let trial = Trial {
+        name: "echo".to_owned(),
+        warmup,
+        pids,
+        kind: Kind::Echo(stage, load),
+    };
+    let measured = trial.run(&mut Phases::new(), &bar()).unwrap();
+    assert_faultless(&measured, 4000, 1);
+    let server = measured.server.unwrap();
+    assert!(server.rss_bytes > 0 && server.cpu_us >= server.user_us);
+}
+
+#[test]
+fn idle_connections_by_every_way() {
+    let address = serve();
+    for (url, via) in [
+        (format!("ws://{address}/topics/idle"), Via::Ws),
+        (format!("http://{address}/topics/idle"), Via::Sse),
+        (format!("http://{address}/topics/idle"), Via::Longpoll),
+    ] {
+        let settle = std::time::Duration::from_millis(10);
+        let pid = vec![std::process::id()];
+        let report = idle::run(&IdleArgs {
+            url,
+            via: Some(via),
+            connections: 150,
+            settle,
+            pid,
+            threads: 2,
+        })
+        .unwrap();
+        assert!(report.is_faultless(), "{via:?}");
+        let json: serde_json::Value = serde_json::from_slice(&report.render(true).unwrap()).unwrap();
+        assert!(json["rss_connected_bytes"].as_u64().unwrap() > 0);
+    }
+}
