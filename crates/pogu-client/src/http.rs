@@ -19,6 +19,8 @@ pub(crate) struct HttpConnection {
     sender: SendRequest<Full<Bytes>>,
     driver: JoinHandle<()>,
     authority: String,
+    /// The server said that it ends the connection after this answer.
+    last: bool,
 }
 
 impl HttpConnection {
@@ -34,6 +36,7 @@ impl HttpConnection {
             sender,
             driver,
             authority,
+            last: false,
         })
     }
 
@@ -61,6 +64,10 @@ impl HttpConnection {
                 after: limit,
             })?
             .map_err(|error| Error::broken(&self.authority, error))?;
+        let connection = response.headers().get_all(http::header::CONNECTION);
+        self.last |= connection
+            .iter()
+            .any(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
         if response.status().is_success() {
             return Ok(response);
         }
@@ -87,7 +94,7 @@ impl HttpConnection {
 
     /// Whether another request can be sent; false once the connection has ended.
     pub(crate) fn is_open(&self) -> bool {
-        !self.sender.is_closed()
+        !self.last && !self.sender.is_closed()
     }
 }
 

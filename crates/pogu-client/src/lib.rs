@@ -19,6 +19,7 @@ mod message;
 mod options;
 mod pipe;
 mod publisher;
+mod recent;
 mod socket;
 mod subscriber;
 mod target;

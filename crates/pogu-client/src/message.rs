@@ -28,7 +28,6 @@ pub struct Message {
 
 /// Messages that were published and could not be delivered, because history no longer has them or the reader was slow.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Gap {
     /// The topic or pattern.
     pub topic: String,
@@ -56,6 +55,28 @@ struct Json<'a> {
     data: Option<&'a RawValue>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     base64: Option<String>,
+}
+
+/// The JSON form of a gap.
+#[derive(Serialize, Deserialize)]
+struct JsonGap {
+    gap: bool,
+    topic: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    missed: Option<u64>,
+}
+
+impl Gap {
+    /// The gap as one JSON object, as it stands in streams: `{"gap":true,"topic","missed"?}`.
+    pub fn to_json(&self) -> String {
+        let json = JsonGap {
+            gap: true,
+            topic: self.topic.clone(),
+            missed: self.missed,
+        };
+        // A string and a number always serialize.
+        serde_json::to_string(&json).unwrap_or_default()
+    }
 }
 
 /// A `null` is a value like any other.
@@ -103,7 +124,17 @@ impl Message {
         serde_json::to_string(&json).unwrap_or_default()
     }
 
-    fn from_json(json: Json<'_>) -> Result<Self, Error> {
+    /// Reads what [`Message::to_json`] writes, and the server on its streams.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Violation`] for anything else.
+    pub fn from_json(json: &str) -> Result<Self, Error> {
+        let json = serde_json::from_str(json).map_err(|error| violation("a message", error))?;
+        Self::take(json)
+    }
+
+    fn take(json: Json<'_>) -> Result<Self, Error> {
         let body = match (json.data, json.base64) {
             (None, Some(encoded)) => {
                 let decoded = STANDARD.decode(encoded);
@@ -159,18 +190,12 @@ fn one_line(raw: &RawValue) -> Option<Box<RawValue>> {
 
 /// Reads a line of a stream.
 pub(crate) fn parse_line(line: &[u8]) -> Result<Line, Error> {
-    #[derive(Deserialize)]
-    struct GapLine {
-        gap: bool,
-        topic: String,
-        missed: Option<u64>,
-    }
     let error = match serde_json::from_slice::<Json<'_>>(line) {
-        Ok(json) => return Message::from_json(json).map(Line::Message),
+        Ok(json) => return Message::take(json).map(Line::Message),
         Err(error) => error,
     };
     match serde_json::from_slice(line) {
-        Ok(GapLine {
+        Ok(JsonGap {
             gap: true,
             topic,
             missed,
@@ -202,7 +227,7 @@ pub(crate) fn parse_poll(answer: &[u8]) -> Result<PollAnswer, Error> {
     let messages = answer
         .messages
         .into_iter()
-        .map(Message::from_json)
+        .map(Message::take)
         .collect::<Result<_, _>>()?;
     Ok(PollAnswer {
         messages,

@@ -40,6 +40,9 @@ impl StreamedBody {
             Some(_) => None,
             None => Some(poll(&mut connection, plan, None, None).await?.next),
         };
+        if !connection.is_open() {
+            connection = HttpConnection::connect(&plan.target, &plan.options).await?;
+        }
         let after = after.or(head.as_deref()).unwrap_or_default();
         let path = format!(
             "{}?via={via}&after={}",

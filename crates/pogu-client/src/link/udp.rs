@@ -1,4 +1,4 @@
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use pogu_proto::pogu::Command;
@@ -7,8 +7,9 @@ use tokio::time::{Instant, timeout_at};
 use super::{Plan, Step};
 use crate::conversation::{Reply, parse};
 use crate::limits::DATAGRAM_BYTES_MAX;
+use crate::recent::Recent;
 use crate::socket::UdpConnection;
-use crate::{Error, Gap, Message};
+use crate::{Error, Gap};
 
 /// The wait before a command is said again that nothing has answered; it doubles each time.
 const RETRY: Duration = Duration::from_millis(250);
@@ -16,8 +17,8 @@ const RETRY: Duration = Duration::from_millis(250);
 /// How often the lease of 60 s is renewed: two renewals can be lost.
 const RENEWAL: Duration = Duration::from_secs(20);
 
-/// How many cursors are remembered to tell a datagram that came twice.
-const RECENT_MAX: usize = 1024;
+/// Messages that wait because they came before the subscription was answered.
+const WAITING_MAX: usize = 1024;
 
 /// The name of the error for a token that is no longer valid.
 const BAD_TOKEN: &str = "bad-token";
@@ -194,7 +195,9 @@ impl UdpLink {
 
     fn keep(&mut self, reply: Reply) {
         match reply {
-            Reply::Message(message) if self.recent.is_new(&message) && self.waiting.len() < RECENT_MAX => {
+            Reply::Message(message)
+                if self.waiting.len() < WAITING_MAX && self.recent.is_new(&message.cursor) =>
+            {
                 self.waiting.push_back(Step::Message(message));
             }
             Reply::Gap(gap) => self.waiting.push_back(Step::Gap(gap)),
@@ -206,6 +209,8 @@ impl UdpLink {
 fn encode(command: &Command<'_>) -> Vec<u8> {
     let mut datagram = Vec::new();
     command.encode(&mut datagram);
+    // No part of the command, and a byte more for the server to answer in proportion to.
+    datagram.push(b'\n');
     datagram
 }
 
@@ -218,26 +223,4 @@ fn broken(plan: &Plan, cause: std::io::Error) -> Error {
         };
     }
     Error::broken(&plan.target.authority(), cause)
-}
-
-/// The cursors of the last messages.
-#[derive(Debug, Default)]
-struct Recent {
-    order: VecDeque<String>,
-    set: HashSet<String>,
-}
-
-impl Recent {
-    fn is_new(&mut self, message: &Message) -> bool {
-        if !self.set.insert(message.cursor.clone()) {
-            return false;
-        }
-        self.order.push_back(message.cursor.clone());
-        if self.order.len() > RECENT_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.set.remove(&oldest);
-        }
-        true
-    }
 }

@@ -8,6 +8,7 @@ use super::{Job, Plan, Receipt};
 use crate::Error;
 use crate::conversation::{Reply, parse};
 use crate::limits::DATAGRAM_BYTES_MAX;
+use crate::recent::Recent;
 use crate::socket::UdpConnection;
 
 /// The wait before a datagram is sent again that nothing has answered; it doubles each time, up to [`RETRY_MAX`].
@@ -31,6 +32,9 @@ struct Socket {
     used: Instant,
     /// Datagrams sent; the server counts those that arrive and answers by number.
     sent: u64,
+    /// The cursors that were answered. One that comes again is the answer to a datagram that arrived twice, which the server
+    /// counted twice; so the number alone does not tell whose answer it is.
+    answered: Recent,
 }
 
 impl UdpPublisher {
@@ -69,11 +73,12 @@ impl UdpPublisher {
             };
             let until = job.deadline.min(Instant::now() + wait);
             match socket.exchange(&datagram, until, &mut self.buffer).await {
-                Ok(Some(result)) => {
+                Ok(Some(Ok(receipt))) => {
                     self.socket = Some(socket);
-                    return result;
+                    return Ok(receipt);
                 }
-                // A socket whose datagram was not answered in time is left: a late answer must not be taken for the next one's.
+                // A late answer, or a refusal that comes twice, must not be taken for the next one's: the socket is left.
+                Ok(Some(Err(error))) => return Err(error),
                 Ok(None) => {}
                 // Nobody listens there now; the time runs nevertheless.
                 Err(error) => {
@@ -104,6 +109,7 @@ impl Socket {
             connection,
             used: Instant::now(),
             sent: 0,
+            answered: Recent::default(),
         })
     }
 
@@ -131,7 +137,7 @@ impl Socket {
                     seq,
                     cursor: Some(cursor),
                     ..
-                }) if seq == self.sent => {
+                }) if seq == self.sent && self.answered.is_new(&cursor) => {
                     return Ok(Some(Ok(Receipt { cursor })));
                 }
                 Ok(Reply::Refused {

@@ -1,0 +1,176 @@
+//! A connection that is cut after every single byte: nothing is lost, nothing comes twice.
+
+use std::sync::Arc;
+
+use pogu_client::{Error, Event, Publisher, Subscriber, Via};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::proxy::{Fate, Proxy};
+use crate::server::Harbour;
+use crate::{PATIENCE, bodies, draft, history, options, publish, target};
+
+/// Runs `one` for each number, some at a time.
+async fn for_each<F>(numbers: std::ops::Range<usize>, one: impl Fn(usize) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let room = Arc::new(Semaphore::new(32));
+    let mut running = JoinSet::new();
+    for number in numbers {
+        let permit = room.clone().acquire_owned().await.unwrap();
+        let run = one(number);
+        running.spawn(async move {
+            run.await;
+            drop(permit);
+        });
+    }
+    while let Some(result) = running.join_next().await {
+        result.unwrap();
+    }
+}
+
+/// A subscriber behind `proxy`, tried until it opens: the first connection may be the one that is cut.
+async fn subscribe(proxy: &Proxy, topic: &str, via: Via) -> Subscriber {
+    for _ in 0..10 {
+        match Subscriber::connect(&target(proxy.address), topic, Some("earliest"), via, options()).await {
+            Ok(subscriber) => return subscriber,
+            Err(error) => assert!(!error.is_final(), "{via}: {error}"),
+        }
+    }
+    panic!("{via}: it never opened");
+}
+
+async fn read_across_a_cut(address: std::net::SocketAddr, via: Via, at: usize, fates: Vec<Fate>) -> usize {
+    let topic = format!("cut.{via}.{at}");
+    publish(address, &topic, &["one", "two", "three"]).await;
+    let proxy = Proxy::start(address, fates).await;
+    let mut subscriber = subscribe(&proxy, &topic, via).await;
+    let first = bodies(&mut subscriber, 1).await;
+    publish(address, &topic, &["four", "five"]).await;
+    let rest = bodies(&mut subscriber, 4).await;
+    let all = [first, rest].concat();
+    assert_eq!(
+        all,
+        ["one", "two", "three", "four", "five"],
+        "{via} cut after {at} bytes"
+    );
+    while let Some(event) = subscriber.try_next() {
+        assert!(
+            !matches!(event, Ok(Event::Message(_) | Event::Gap(_))),
+            "{via} cut after {at} bytes: {event:?}"
+        );
+    }
+    let down = proxy.bytes_down();
+    subscriber.close().await;
+    down
+}
+
+/// Cuts the first connection at every byte of what a whole one brings.
+async fn cut_everywhere(via: Via) {
+    let harbour = Harbour::start();
+    let address = harbour.address;
+    let bytes = read_across_a_cut(address, via, usize::MAX, vec![Fate::Whole]).await;
+    assert!((100..5_000).contains(&bytes), "{via}: {bytes}");
+    for_each(0..bytes + 1, |at| async move {
+        read_across_a_cut(address, via, at, vec![Fate::CutDown(at), Fate::Whole]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sse_survives_every_cut() {
+    cut_everywhere(Via::Sse).await;
+}
+
+#[tokio::test]
+async fn stream_survives_every_cut() {
+    cut_everywhere(Via::Stream).await;
+}
+
+#[tokio::test]
+async fn long_poll_survives_every_cut() {
+    cut_everywhere(Via::LongPoll).await;
+}
+
+#[tokio::test]
+async fn poll_survives_every_cut() {
+    cut_everywhere(Via::Poll).await;
+}
+
+#[tokio::test]
+async fn websocket_survives_every_cut() {
+    cut_everywhere(Via::Ws).await;
+}
+
+#[tokio::test]
+async fn tcp_survives_every_cut() {
+    cut_everywhere(Via::Tcp).await;
+}
+
+/// Publishes through `fates` and returns what the server then has.
+async fn publish_across_a_cut(address: std::net::SocketAddr, via: Via, at: &str, fates: Vec<Fate>) {
+    let topic = format!("pub.{via}.{at}");
+    let proxy = Proxy::start(address, fates).await;
+    let mut publisher = None;
+    for _ in 0..10 {
+        match Publisher::connect(&target(proxy.address), via, options()).await {
+            Ok(connected) => {
+                publisher = Some(connected);
+                break;
+            }
+            Err(error) => assert!(!error.is_final(), "{via}: {error}"),
+        }
+    }
+    let mut publisher = publisher.expect("it opens");
+    let mut pending = Vec::new();
+    for body in ["one", "two", "three", "four"] {
+        pending.push(publisher.publish(draft(&topic, body)).await.unwrap());
+    }
+    let mut cursors = Vec::new();
+    for receipt in pending {
+        let receipt: Result<_, Error> = timeout(PATIENCE, receipt).await.expect("a receipt in time");
+        cursors.push(receipt.unwrap().cursor);
+    }
+    publisher.close().await;
+    cursors.dedup();
+    assert_eq!(cursors.len(), 4, "{via} cut {at}");
+    assert_eq!(
+        history(address, &topic, 4).await,
+        ["one", "two", "three", "four"],
+        "{via} cut {at}"
+    );
+}
+
+async fn cut_publications_everywhere(via: Via, down: usize, up: usize) {
+    let harbour = Harbour::start();
+    let address = harbour.address;
+    for_each(0..down, |at| async move {
+        let fates = vec![Fate::CutDown(at), Fate::Whole];
+        publish_across_a_cut(address, via, &format!("down-{at}"), fates).await;
+    })
+    .await;
+    for_each(0..up, |at| async move {
+        let fates = vec![Fate::CutUp(at), Fate::Whole];
+        publish_across_a_cut(address, via, &format!("up-{at}"), fates).await;
+    })
+    .await;
+}
+
+// The second number is above what the conversation takes in that direction, which a run without a cut would show.
+
+#[tokio::test]
+async fn posts_survive_every_cut() {
+    cut_publications_everywhere(Via::Http, 700, 800).await;
+}
+
+#[tokio::test]
+async fn publications_over_websocket_survive_every_cut() {
+    cut_publications_everywhere(Via::Ws, 320, 500).await;
+}
+
+#[tokio::test]
+async fn publications_over_tcp_survive_every_cut() {
+    cut_publications_everywhere(Via::Tcp, 140, 260).await;
+}

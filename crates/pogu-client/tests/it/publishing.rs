@@ -1,0 +1,163 @@
+use std::time::Duration;
+
+use pogu_client::{Error, Publisher, Via};
+use tokio::time::timeout;
+
+use crate::proxy::{Fate, Mood, Proxy};
+use crate::server::Harbour;
+use crate::{PATIENCE, draft, history, options, target};
+
+const WAYS: [Via; 5] = [Via::Http, Via::Auto, Via::Ws, Via::Tcp, Via::Udp];
+
+#[tokio::test]
+async fn many_are_published_in_order() {
+    let harbour = Harbour::with("[[topics]]\npattern = \"many.*\"\nhistory = 2000\n");
+    for via in WAYS {
+        let topic = format!("many.{via}");
+        let count = if via == Via::Udp { 100 } else { 1000 };
+        let mut publisher = Publisher::connect(&target(harbour.address), via, options())
+            .await
+            .unwrap();
+        let mut pending = Vec::new();
+        for number in 0..count {
+            pending.push(
+                publisher
+                    .publish(draft(&topic, &number.to_string()))
+                    .await
+                    .unwrap(),
+            );
+        }
+        let mut last = String::new();
+        for receipt in pending {
+            let receipt = timeout(PATIENCE, receipt).await.unwrap().unwrap();
+            assert_ne!(receipt.cursor, last);
+            last = receipt.cursor;
+        }
+        publisher.close().await;
+        let expected: Vec<_> = (0..count).map(|number: usize| number.to_string()).collect();
+        assert_eq!(history(harbour.address, &topic, count).await, expected, "{via}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_makes_one_of_two() {
+    let harbour = Harbour::start();
+    for via in WAYS {
+        let topic = format!("key.{via}");
+        let mut publisher = Publisher::connect(&target(harbour.address), via, options())
+            .await
+            .unwrap();
+        let mut draft = draft(&topic, "once");
+        draft.key = Some(format!("key of {via}"));
+        let first = publisher.publish(draft.clone()).await.unwrap().await.unwrap();
+        let second = publisher.publish(draft).await.unwrap().await.unwrap();
+        assert_eq!(first, second, "{via}");
+        assert_eq!(history(harbour.address, &topic, 1).await, ["once"], "{via}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_message_does_not_hold_up_the_others() {
+    let harbour = Harbour::start();
+    for via in WAYS {
+        let topic = format!("refused.{via}");
+        let mut publisher = Publisher::connect(&target(harbour.address), via, options())
+            .await
+            .unwrap();
+        let good = publisher.publish(draft(&topic, "one")).await.unwrap();
+        let bad = publisher.publish(draft("no..topic", "x")).await.unwrap();
+        let better = publisher.publish(draft(&topic, "two")).await.unwrap();
+        good.await.unwrap();
+        let error = bad.await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::Status { status: 400..500, .. } | Error::Refused { .. }
+            ),
+            "{via}: {error}"
+        );
+        better.await.unwrap();
+        publisher.close().await;
+        assert_eq!(history(harbour.address, &topic, 2).await, ["one", "two"], "{via}");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_publisher_finds_its_server_again() {
+    let harbour = Harbour::start();
+    for via in [Via::Http, Via::Ws, Via::Tcp] {
+        let topic = format!("idle.{via}");
+        let proxy = Proxy::start(harbour.address, vec![Fate::Whole]).await;
+        let mut publisher = Publisher::connect(&target(proxy.address), via, options())
+            .await
+            .unwrap();
+        publisher
+            .publish(draft(&topic, "one"))
+            .await
+            .unwrap()
+            .await
+            .unwrap();
+        proxy.set(Mood::Closed);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        proxy.set(Mood::Passing);
+        let receipt = publisher.publish(draft(&topic, "two")).await.unwrap();
+        timeout(PATIENCE, receipt).await.unwrap().unwrap();
+        assert_eq!(history(harbour.address, &topic, 2).await, ["one", "two"], "{via}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_given_up_in_time() {
+    let harbour = Harbour::start();
+    for via in WAYS {
+        for mood in [Mood::Closed, Mood::Stalled] {
+            let proxy = Proxy::start(harbour.address, vec![Fate::Whole]).await;
+            let mut options = options();
+            options.publish_timeout = Duration::from_millis(300);
+            options.connect_timeout = Duration::from_millis(200);
+            // Nobody listens on UDP where the proxy is.
+            let mut publisher = Publisher::connect(&target(proxy.address), via, options)
+                .await
+                .unwrap();
+            proxy.set(mood);
+            let receipt = publisher.publish(draft("given.up", "x")).await.unwrap();
+            let error = timeout(Duration::from_secs(5), receipt)
+                .await
+                .expect("in time")
+                .unwrap_err();
+            assert!(!error.is_final(), "{via} {mood:?}: {error}");
+            publisher.close().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_no_datagram_holds_is_refused_here() {
+    let harbour = Harbour::start();
+    let mut publisher = Publisher::connect(&target(harbour.address), Via::Udp, options())
+        .await
+        .unwrap();
+    let large = publisher
+        .publish(draft("large", &"x".repeat(65_500)))
+        .await
+        .unwrap()
+        .await;
+    assert!(matches!(large, Err(Error::Unsupported(why)) if why.contains("65507")));
+    let fits = publisher
+        .publish(draft("large", &"x".repeat(60_000)))
+        .await
+        .unwrap()
+        .await;
+    fits.unwrap();
+}
+
+#[tokio::test]
+async fn ways_that_only_receive_are_refused() {
+    let harbour = Harbour::start();
+    for via in [Via::Sse, Via::Stream, Via::LongPoll, Via::Poll] {
+        let error = Publisher::connect(&target(harbour.address), via, options())
+            .await
+            .unwrap_err();
+        assert!(matches!(error, Error::Unsupported(_)), "{via}: {error}");
+    }
+}
