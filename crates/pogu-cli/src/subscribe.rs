@@ -137,7 +137,7 @@ fn tell(event: &Event, style: Style, out: &mut Vec<u8>) -> bool {
         Event::Gap(gap) => {
             warn!("{}", gap_text(gap));
             if style.json {
-                out.extend_from_slice(gap_json(gap).as_bytes());
+                out.extend_from_slice(gap.to_json().as_bytes());
                 out.push(b'\n');
             }
         }
@@ -190,10 +190,53 @@ fn gap_text(gap: &Gap) -> String {
     )
 }
 
-fn gap_json(gap: &Gap) -> String {
-    let mut json = serde_json::json!({"gap": true, "topic": gap.topic});
-    if let Some(missed) = gap.missed {
-        json["missed"] = missed.into();
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(json: &str, style: Style) -> String {
+        let message = Message::from_json(json).unwrap();
+        let mut out = Vec::new();
+        line(&message, style, &mut out);
+        String::from_utf8(out).unwrap()
     }
-    json.to_string()
+
+    #[test]
+    fn a_terminal_gets_one_harmless_line() {
+        let hostile = r#"{"topic":"chat","cursor":"e-1","event":"x\u001b[31m","type":"text/plain","data":"a\nb\u001b]0;t\u0007\u202e"}"#;
+        let terminal = Style {
+            json: false,
+            terminal: true,
+        };
+        assert_eq!(
+            printed(hostile, terminal),
+            "chat [x\\u{1b}[31m]: a\\nb\\u{1b}]0;t\\u{7}\\u{202e}\n"
+        );
+        let json = printed(
+            hostile,
+            Style {
+                json: true,
+                terminal: true,
+            },
+        );
+        assert!(json.contains("\\u202e") && !json.contains('\u{202e}'), "{json}");
+        let raw = printed(
+            hostile,
+            Style {
+                json: false,
+                terminal: false,
+            },
+        );
+        assert_eq!(raw, "a\nb\u{1b}]0;t\u{7}\u{202e}\n");
+    }
+
+    #[test]
+    fn gaps_are_told_in_words_and_in_json() {
+        let gap = Gap {
+            topic: "a\"b".to_owned(),
+            missed: Some(1),
+        };
+        assert!(gap_text(&gap).starts_with("1 message is missing in a\"b"));
+        assert_eq!(gap.to_json(), r#"{"gap":true,"topic":"a\"b","missed":1}"#);
+    }
 }

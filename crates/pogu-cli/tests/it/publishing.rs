@@ -1,0 +1,222 @@
+use std::time::{Duration, Instant};
+
+use crate::harbour::Harbour;
+use crate::{lines, run, run_with_input, stderr};
+
+/// All that the server has of a topic.
+fn history(harbour: &Harbour, topic: &str, count: usize) -> Vec<String> {
+    let count = count.to_string();
+    lines(&run(&[
+        "sub",
+        topic,
+        "--server",
+        &harbour.url(),
+        "--after",
+        "earliest",
+        "--count",
+        &count,
+        "--timeout",
+        "10s",
+    ]))
+}
+
+#[test]
+fn every_way_brings_a_message_and_prints_its_cursor() {
+    let harbour = Harbour::start(&[]);
+    for via in ["http", "ws", "tcp", "udp", "auto"] {
+        let topic = format!("pub.{via}");
+        let cursor = lines(&run(&[
+            "pub",
+            &topic,
+            "hello",
+            "--server",
+            &harbour.url(),
+            "--via",
+            via,
+        ]));
+        assert_eq!(cursor.len(), 1);
+        let json = lines(&run(&[
+            "sub",
+            &topic,
+            "--server",
+            &harbour.url(),
+            "--after",
+            "earliest",
+            "--count",
+            "1",
+            "--json",
+        ]));
+        assert!(
+            json[0].contains(&format!(r#""cursor":"{}""#, cursor[0])),
+            "{json:?}"
+        );
+        assert!(
+            json[0].contains(r#""type":"text/plain","data":"hello""#),
+            "{json:?}"
+        );
+    }
+    // By URL, the scheme says the way.
+    for url in [
+        "http://{}/topics/pub.url",
+        "ws://{}/topics/pub.url",
+        "tcp://{}/pub.url",
+        "udp://{}/pub.url",
+    ] {
+        lines(&run(&["pub", &url.replace("{}", &harbour.address), "-q", "x"]));
+    }
+    assert_eq!(history(&harbour, "pub.url", 4), ["x"; 4]);
+}
+
+#[test]
+fn lines_of_standard_input_are_messages() {
+    let harbour = Harbour::start(&[]);
+    for (number, arguments) in [
+        &[][..],
+        &["-"],
+        &["--via", "tcp"],
+        &["--via", "ws", "--rate", "1000"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let topic = format!("lines.{number}");
+        let server = harbour.url();
+        let arguments = [&["pub", &topic, "--server", &server], arguments].concat();
+        let cursors = lines(&run_with_input(&arguments, b"one\r\ntwo\n\nlast"));
+        assert_eq!(cursors.len(), 4);
+        assert_eq!(history(&harbour, &topic, 4), ["one", "two", "", "last"]);
+    }
+    let few = lines(&run_with_input(
+        &["pub", "few", "--count", "2", "--server", &harbour.url()],
+        b"1\n2\n3\n",
+    ));
+    assert_eq!(few.len(), 2);
+}
+
+#[test]
+fn the_whole_of_standard_input_is_one_message() {
+    let harbour = Harbour::start(&[]);
+    let body = b"a\nb\0\xff\n";
+    let arguments = [
+        "pub",
+        "whole",
+        "--whole",
+        "--type",
+        "image/png",
+        "--server",
+        &harbour.url(),
+    ];
+    assert_eq!(lines(&run_with_input(&arguments, body)).len(), 1);
+    let output = run(&[
+        "sub",
+        "whole",
+        "--server",
+        &harbour.url(),
+        "--after",
+        "earliest",
+        "--count",
+        "1",
+    ]);
+    assert_eq!(output.stdout, [&body[..], b"\n"].concat());
+}
+
+#[test]
+fn a_message_is_repeated_at_a_rate() {
+    let harbour = Harbour::start(&[]);
+    let start = Instant::now();
+    let arguments = [
+        "pub",
+        "rate",
+        "x",
+        "--count",
+        "11",
+        "--rate",
+        "50",
+        "--via",
+        "tcp",
+        "--server",
+        &harbour.url(),
+    ];
+    let cursors = lines(&run(&arguments));
+    assert_eq!(cursors.len(), 11);
+    assert!(
+        start.elapsed() >= Duration::from_millis(200),
+        "{:?}",
+        start.elapsed()
+    );
+    let many = lines(&run(&[
+        "pub",
+        "many",
+        "x",
+        "--count",
+        "5000",
+        "--via",
+        "ws",
+        "--server",
+        &harbour.url(),
+    ]));
+    assert_eq!(many.len(), 5000);
+}
+
+#[test]
+fn event_type_key_and_json_are_passed() {
+    let harbour = Harbour::start(&[]);
+    let server = harbour.url();
+    for via in ["http", "ws", "tcp", "udp"] {
+        let topic = format!("full.{via}");
+        let arguments = [
+            "pub",
+            &topic,
+            "{\"a\": 1}",
+            "--event",
+            "greet",
+            "--type",
+            "application/json",
+            "--key",
+            via,
+            "--json",
+            "--via",
+            via,
+            "--server",
+            &server,
+        ];
+        let first = lines(&run(&arguments));
+        assert!(
+            first[0].starts_with(&format!(r#"{{"topic":"{topic}","cursor":""#)),
+            "{first:?}"
+        );
+        assert_eq!(lines(&run(&arguments)), first, "the same key is the same message");
+        let message = lines(&run(&[
+            "sub", &topic, "--server", &server, "--after", "earliest", "--count", "1", "--json",
+        ]));
+        assert!(
+            message[0].contains(r#""event":"greet","type":"application/json","data":{"a": 1}"#),
+            "{message:?}"
+        );
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    for (arguments, why) in [
+        (&["pub", "chat", "x", "--key", "k", "--count", "2"][..], "--key"),
+        (&["pub", "chat", "x", "--whole"], "--whole"),
+        (&["pub", "http://127.0.0.1:1/", "x"], "no topic"),
+        (&["pub", "chat", "x", "--rate", "0"], "above 0"),
+        (&["pub", "chat", "x", "--count", "0"], "0"),
+        (&["pub", "chat", "x", "--via", "pigeon"], "pigeon"),
+    ] {
+        let output = run(arguments);
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+    }
+    let harbour = Harbour::start(&[]);
+    let output = run(&["pub", "a..b", "x", "--count", "3", "--server", &harbour.url()]);
+    assert!(
+        stderr(&output).starts_with("pogu: message 1 was not published: "),
+        "{}",
+        stderr(&output)
+    );
+    let output = run(&["pub", "chat", "x", "--via", "sse", "--server", &harbour.url()]);
+    assert_eq!(output.status.code(), Some(1));
+}

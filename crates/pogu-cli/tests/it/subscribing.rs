@@ -1,0 +1,203 @@
+use std::io::{BufRead, BufReader, Read};
+use std::process::Child;
+
+use crate::harbour::Harbour;
+use crate::{finish, lines, pogu, run, run_with_input, signal, stderr, stdout};
+
+const WAYS: [&str; 8] = ["sse", "stream", "longpoll", "poll", "ws", "tcp", "udp", "auto"];
+
+fn publish(harbour: &Harbour, topic: &str, body: &str) {
+    lines(&run(&["pub", topic, body, "--quiet", "--server", &harbour.url()]));
+}
+
+/// A subscriber that has said that it is there.
+fn subscriber(harbour: &Harbour, arguments: &[&str]) -> Child {
+    let server = harbour.url();
+    let arguments = [&["-v", "sub", "--server", &server], arguments].concat();
+    let mut child = pogu(&arguments).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("subscribed by") {
+        line.clear();
+        assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "it ended");
+    }
+    // Somebody has to go on reading.
+    std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+    child
+}
+
+#[test]
+fn every_way_prints_what_is_published() {
+    let harbour = Harbour::start(&[]);
+    for via in WAYS {
+        let topic = format!("live.{via}");
+        let child = subscriber(&harbour, &[&topic, "--via", via, "--count", "2"]);
+        publish(&harbour, &topic, "one");
+        publish(&harbour, &topic, "two\nlines");
+        let output = finish(child);
+        assert!(output.status.success(), "{via}");
+        assert_eq!(stdout(&output), "one\ntwo\nlines\n", "{via}");
+    }
+}
+
+#[test]
+fn a_pattern_takes_several_topics_and_json_tells_them_apart() {
+    let harbour = Harbour::start(&[]);
+    publish(&harbour, "orders.seoul.1", "a");
+    publish(&harbour, "orders.busan.2", "b");
+    publish(&harbour, "other", "c");
+    for via in WAYS.into_iter().filter(|via| *via != "sse") {
+        let arguments = [
+            "sub",
+            "orders.>",
+            "--via",
+            via,
+            "--after",
+            "earliest",
+            "--count",
+            "2",
+            "--json",
+            "--server",
+            &harbour.url(),
+        ];
+        let json = lines(&run(&arguments));
+        assert!(
+            json[0].starts_with(r#"{"topic":"orders.seoul.1","cursor":""#),
+            "{via}: {json:?}"
+        );
+        assert!(
+            json[1].starts_with(r#"{"topic":"orders.busan.2","cursor":""#),
+            "{via}: {json:?}"
+        );
+    }
+    let last = lines(&run(&[
+        "sub",
+        "orders.*.*",
+        "--after",
+        "last:1",
+        "--count",
+        "1",
+        "--server",
+        &harbour.url(),
+    ]));
+    assert_eq!(last, ["b"]);
+}
+
+#[test]
+fn time_ends_it() {
+    let harbour = Harbour::start(&[]);
+    let output = run(&["sub", "chat", "--timeout", "200ms", "--server", &harbour.url()]);
+    assert_eq!(output.status.code(), Some(0));
+    let output = run(&[
+        "sub",
+        "chat",
+        "--timeout",
+        "200ms",
+        "--count",
+        "1",
+        "--server",
+        &harbour.url(),
+    ]);
+    assert_eq!(output.status.code(), Some(124));
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn ctrl_c_ends_it_without_a_word() {
+    let harbour = Harbour::start(&[]);
+    for via in WAYS {
+        let child = subscriber(&harbour, &["chat", "--via", via]);
+        signal(&child, "INT");
+        let output = finish(child);
+        assert_eq!(output.status.code(), Some(130), "{via}");
+        assert_eq!(stdout(&output), "");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_ends_it_quietly() {
+    let harbour = Harbour::start(&[]);
+    let mut child = subscriber(&harbour, &["chat"]);
+    publish(&harbour, "chat", "one");
+    let mut stdout = child.stdout.take().unwrap();
+    let mut line = [0; 4];
+    stdout.read_exact(&mut line).unwrap();
+    assert_eq!(&line, b"one\n");
+    drop(stdout);
+    // The end of a pipe is noticed by writing into it.
+    publish(&harbour, "chat", "two");
+    publish(&harbour, "chat", "three");
+    assert_eq!(finish(child).status.code(), Some(0));
+
+    // The same for what is printed at once and for cursors.
+    let mut child = pogu(&["serve", "--print-config"]).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = finish(child);
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+    let mut child = pogu(&[
+        "pub",
+        "chat",
+        "x",
+        "--count",
+        "100000",
+        "--via",
+        "tcp",
+        "--server",
+        &harbour.url(),
+    ])
+    .spawn()
+    .unwrap();
+    drop(child.stdout.take());
+    let output = finish(child);
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_reader_that_pauses_loses_nothing() {
+    let harbour = Harbour::start(&[]);
+    let mut child = subscriber(&harbour, &["slow", "--via", "tcp", "--count", "200"]);
+    let body = "x".repeat(1000);
+    let input: String = (0..200).map(|number| format!("{number} {body}\n")).collect();
+    lines(&run_with_input(
+        &["pub", "slow", "-q", "--server", &harbour.url()],
+        input.as_bytes(),
+    ));
+    // More than a pipe holds waits by now.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let mut all = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut all).unwrap();
+    assert_eq!(all, input);
+    assert!(finish(child).status.success());
+}
+
+#[test]
+fn a_gap_is_told() {
+    let harbour = Harbour::start(&[]);
+    publish(&harbour, "chat", "one");
+    for via in WAYS {
+        let arguments = [
+            "sub",
+            "chat",
+            "--after",
+            "old-1",
+            "--count",
+            "1",
+            "--json",
+            "--via",
+            via,
+            "--server",
+            &harbour.url(),
+        ];
+        let output = run(&arguments);
+        assert!(
+            stdout(&output).starts_with("{\"gap\":true,\"topic\":\"chat\"}\n{"),
+            "{via}: {}",
+            stdout(&output)
+        );
+        assert!(
+            stderr(&output).contains("missing in chat"),
+            "{via}: {}",
+            stderr(&output)
+        );
+    }
+}
