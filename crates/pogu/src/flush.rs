@@ -7,6 +7,7 @@ use bytes::Bytes;
 use pogu_hub::{Cursor, Letter, Mailbox};
 use pogu_proto::ws;
 
+use crate::core::Core;
 use crate::form::Form;
 use crate::lane::{Depth, Lane};
 use crate::link::Link;
@@ -152,7 +153,12 @@ impl Lane {
         if let Link::Udp { .. } = peer.link {
             return self.flush_datagrams(slot);
         }
-        let progress = self.write_out(slot);
+        // Asking a full socket again, turn by turn, would cost a system call each time.
+        let progress = if peer.blocked {
+            Progress::Blocked
+        } else {
+            self.write_out(slot)
+        };
         let Some(peer) = self.peers.get_mut(slot) else {
             return;
         };
@@ -163,6 +169,7 @@ impl Lane {
             Progress::Broken => self.remove(slot),
             Progress::More => self.mark_dirty(slot),
             Progress::Blocked => {
+                peer.blocked = true;
                 if peer.stalled.is_none() {
                     peer.stalled = Some(self.core.now);
                     self.arm(slot);
@@ -223,7 +230,7 @@ impl Lane {
                 match peer.link.write(&peer.rest) {
                     Err(_) => return Progress::Broken,
                     Ok(n) => {
-                        note_progress(peer, n, core.now);
+                        note_progress(peer, n, core);
                         core.counters.wrote(way, n);
                         bytes::Buf::advance(&mut peer.rest, n);
                         if !peer.rest.is_empty() {
@@ -246,7 +253,7 @@ impl Lane {
                 match written {
                     Err(_) => return Progress::Broken,
                     Ok(n) => {
-                        note_progress(peer, n, core.now);
+                        note_progress(peer, n, core);
                         core.counters.wrote(way, n);
                         if n < out.len() {
                             out.drain(..n);
@@ -301,7 +308,7 @@ impl Lane {
                 peer.mailbox = Some(mailbox);
                 return Progress::Blocked;
             }
-            note_progress(peer, n, core.now);
+            note_progress(peer, n, core);
             core.counters.sent(way, messages);
             mailbox.drain_front(messages);
             if mailbox.is_empty() {
@@ -368,12 +375,15 @@ impl Lane {
     }
 }
 
-fn note_progress(peer: &mut Peer, written: usize, now: pogu_proto::Time) {
+fn note_progress(peer: &mut Peer, written: usize, core: &Core) {
     if written == 0 {
         return;
     }
     peer.stalled = None;
+    if let Some(until) = &mut peer.closing {
+        *until = core.now + core.times.linger;
+    }
     if let Carrier::Sse { quiet_since } | Carrier::JsonLines { quiet_since } = &mut peer.carrier {
-        *quiet_since = now;
+        *quiet_since = core.now;
     }
 }

@@ -324,9 +324,17 @@ impl Lane {
         self.core.signals.take(&mut signals);
         for signal in signals.drain(..) {
             match signal {
-                Signal::Ready(id) if self.get(id).is_some() => self.mark_dirty(id.slot as usize),
-                Signal::Gone(id) if self.get(id).is_some() => self.remove(id.slot as usize),
-                Signal::Ready(_) | Signal::Gone(_) => {}
+                Signal::Ready(id) => {
+                    if let Some(peer) = self.get(id) {
+                        peer.blocked = false;
+                        self.mark_dirty(id.slot as usize);
+                    }
+                }
+                Signal::Gone(id) => {
+                    if self.get(id).is_some() {
+                        self.remove(id.slot as usize);
+                    }
+                }
             }
         }
         self.signals = signals;
@@ -337,7 +345,7 @@ impl Lane {
             return;
         };
         let is_poll = matches!(peer.carrier, Carrier::LongPoll { .. });
-        if event.writable && (peer.stalled.is_some() || peer.backlog() > 0) {
+        if event.writable && mem::take(&mut peer.blocked) {
             self.mark_dirty(event.slot);
         }
         if is_poll {

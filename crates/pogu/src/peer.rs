@@ -133,6 +133,8 @@ pub(crate) struct Peer {
     /// It ends: its output is written, its input thrown away, until this time at most.
     pub(crate) closing: Option<Time>,
     pub(crate) dirty: bool,
+    /// Its link takes nothing until the poller, or hyper, says so.
+    pub(crate) blocked: bool,
     /// Input may wait in its socket that was not read yet.
     pub(crate) unread: bool,
     /// It has sent its last byte.
@@ -171,6 +173,7 @@ impl Peer {
             stalled: None,
             closing: None,
             dirty: false,
+            blocked: false,
             unread: false,
             heard_out: false,
             shut: false,
