@@ -12,8 +12,8 @@ use slab::Slab;
 use tokio::sync::oneshot;
 
 use crate::config::Config;
+use crate::id::PeerId;
 use crate::metrics::LaneCounters;
-use crate::peer::PeerId;
 use crate::signal::Signals;
 
 /// Publishes whose answer is waited for at most, in one lane. One more is published without an answer.

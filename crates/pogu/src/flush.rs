@@ -9,9 +9,9 @@ use pogu_proto::ws;
 
 use crate::core::Core;
 use crate::form::Form;
-use crate::lane::{Depth, Lane};
+use crate::lane::Lane;
 use crate::link::Link;
-use crate::peer::{Carrier, Ending, Peer};
+use crate::peer::{Carrier, Depth, Ending, Peer};
 
 /// Bytes of messages that are put together for one write.
 const RUN_BYTES: usize = 128 * 1024;

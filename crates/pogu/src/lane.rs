@@ -9,17 +9,19 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use pogu_hub::{Event, Letter, Mailbox, Policy, Pushed, SubscriptionId};
+use pogu_hub::{Event, Letter, Policy, Pushed, SubscriptionId};
 use pogu_proto::{Time, ws};
 use slab::Slab;
 use tokio::sync::watch;
 
 use crate::core::{Core, Waiting};
+use crate::dialect::Dialect;
 use crate::flush::Runs;
 use crate::http::Handlers;
+use crate::id::PeerId;
 use crate::link::Link;
 use crate::metrics::{LaneCounters, Loss};
-use crate::peer::{Carrier, Dialect, Ending, Peer, PeerId};
+use crate::peer::{Carrier, Depth, Ending, Peer};
 use crate::signal::Signal;
 use crate::spares::Spares;
 use crate::timers::Timers;
@@ -40,28 +42,6 @@ pub(crate) struct Ready {
     pub(crate) writable: bool,
     /// The other side has sent its last byte.
     pub(crate) ended: bool,
-}
-
-/// What waits in one mailbox, or in all of a lane.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Depth {
-    pub(crate) messages: usize,
-    pub(crate) bytes: usize,
-}
-
-impl Depth {
-    pub(crate) fn of(mailbox: Option<&Mailbox>) -> Self {
-        mailbox.map_or(Self::default(), |mailbox| Self {
-            messages: mailbox.len(),
-            bytes: mailbox.bytes(),
-        })
-    }
-
-    /// Has the sum hold `after` where it held `before`.
-    pub(crate) fn change(&mut self, before: Self, after: Self) {
-        self.messages = self.messages + after.messages - before.messages;
-        self.bytes = self.bytes + after.bytes - before.bytes;
-    }
 }
 
 pub(crate) struct Lane {

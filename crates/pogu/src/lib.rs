@@ -15,13 +15,16 @@
 
 pub mod config;
 mod core;
+mod dialect;
 mod drive;
 mod flush;
 mod form;
 mod handler;
 mod http;
+mod id;
 mod json;
 mod lane;
+mod lease;
 mod link;
 mod listener;
 pub mod metrics;

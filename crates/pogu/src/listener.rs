@@ -14,10 +14,11 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::config::TopicTemplate;
+use crate::dialect::{Dialect, Plain};
 use crate::drive::{Command, Handle, Shared};
 use crate::http;
 use crate::link::Link;
-use crate::peer::{Carrier, Dialect, Plain};
+use crate::peer::Carrier;
 
 /// How long accepting rests after it failed, as it does when the process has no descriptor left.
 const REST: Duration = Duration::from_millis(100);

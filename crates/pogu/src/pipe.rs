@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-use crate::peer::PeerId;
+use crate::id::PeerId;
 use crate::signal::{Signal, Signals};
 
 /// Holds at most one chunk: a second one waits in the mailbox until hyper has taken the first, so a reader that

@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::task::Waker;
 
-use crate::peer::PeerId;
+use crate::id::PeerId;
 
 /// What happened to a peer outside the lane's turn.
 #[derive(Clone, Copy, Debug)]

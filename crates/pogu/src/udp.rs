@@ -1,6 +1,6 @@
 //! UDP: an address is a peer for as long as its lease lasts.
 //!
-//! An address can be forged, so one that has not shown a token is sent at most [`AMPLIFICATION`] times what it sent
+//! An address can be forged, so one that has not shown a token is sent at most [`AMPLIFICATION`](crate::lease::AMPLIFICATION) times what it sent
 //! (as RFC 9000 §8.1), and only one that has shown it is subscribed. What cannot be sent at once is lost and counted: UDP never waits.
 
 use std::collections::HashMap;
@@ -11,14 +11,14 @@ use std::net::SocketAddr;
 use pogu_proto::{Time, pogu};
 
 use crate::config::TopicTemplate;
+use crate::dialect::{Dialect, Plain, Pogu};
 use crate::form::Form;
 use crate::lane::Lane;
+use crate::lease::Lease;
 use crate::link::Link;
 use crate::metrics::{Loss, Way};
-use crate::peer::{Carrier, Dialect, Peer, Plain, Pogu};
+use crate::peer::{Carrier, Peer};
 
-/// An address without a token is sent at most so many times what it sent.
-const AMPLIFICATION: usize = 3;
 /// How long an address is subscribed without saying SUB again, in milliseconds.
 const LEASE: u64 = 60_000;
 /// How long an address without a token is remembered.
@@ -47,30 +47,6 @@ pub(crate) struct UdpSocket {
     pub(crate) spoken: Use,
     addresses: HashMap<SocketAddr, u32>,
     tokens: Tokens,
-}
-
-/// The state of an address.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Lease {
-    pub(crate) until: Time,
-    /// It has shown a token: it receives what is sent to it.
-    verified: bool,
-    /// Bytes that may still be sent to it unverified.
-    credit: usize,
-}
-
-impl Lease {
-    /// Whether `bytes` may be sent, which uses up credit.
-    fn allows(&mut self, bytes: usize) -> bool {
-        if self.verified {
-            return true;
-        }
-        let allowed = bytes <= self.credit;
-        if allowed {
-            self.credit -= bytes;
-        }
-        allowed
-    }
 }
 
 /// Tokens prove that an address receives what is sent to it. They are computed, not kept: a keyed hash (SipHash) of the address
@@ -168,7 +144,7 @@ impl Lane {
             return;
         };
         self.core.counters.bytes_in(way, bytes.len());
-        lease.credit = lease.credit.saturating_add(AMPLIFICATION * bytes.len());
+        lease.heard(bytes.len());
         lease.until = lease.until.max(now + ACQUAINTANCE);
         if let (Dialect::Pogu(pogu), Some((pattern, token))) = (dialect, subscribe) {
             match token {
@@ -179,7 +155,7 @@ impl Lane {
                     return self.touched(slot);
                 }
                 Some(token) if tokens.accepts(token, address, now) => {
-                    lease.verified = true;
+                    lease.verify();
                     lease.until = now + LEASE;
                     if self.core.find(pogu.subscriptions(), pattern).is_some() {
                         out.extend_from_slice(b"OK\n");
@@ -217,11 +193,7 @@ impl Lane {
                 )
             }
         };
-        let lease = Lease {
-            until: self.core.now + ACQUAINTANCE,
-            verified: false,
-            credit: 0,
-        };
+        let lease = Lease::new(self.core.now + ACQUAINTANCE);
         let link = Link::Udp {
             socket: index,
             address,

@@ -17,10 +17,12 @@ use pogu_hub::{After, Selector, SubscribeError};
 use tokio::net::TcpStream;
 
 use super::{Reply, problem};
+use crate::dialect::Dialect;
 use crate::drive::Shared;
+use crate::id::PeerId;
 use crate::lane::Lane;
 use crate::link::Link;
-use crate::peer::{Carrier, Dialect, Ending, PeerId};
+use crate::peer::{Carrier, Ending};
 use crate::pipe::{Outlet, Pipe};
 use crate::problem::Problem;
 

@@ -13,10 +13,11 @@ use super::parameters::{Parameters, Via, decode};
 use super::session::{self, Answer, Session};
 use super::{Reply, json, problem, upgrade};
 use crate::core::Waiting;
+use crate::dialect::{Dialect, Plain, parse_publish_topic};
 use crate::drive::Shared;
 use crate::json as messages;
 use crate::metrics::Way;
-use crate::peer::{Carrier, Dialect, Plain, parse_publish_topic};
+use crate::peer::Carrier;
 use crate::problem::Problem;
 
 /// Messages that one poll is answered at most, and at first.

@@ -9,9 +9,10 @@ use pogu_proto::ws;
 use super::parameters::Parameters;
 use super::session::{Answer, Session};
 use super::{Reply, problem, topics};
+use crate::dialect::{Dialect, Plain};
 use crate::drive::Shared;
 use crate::handler::Handler;
-use crate::peer::{Carrier, Dialect, Plain};
+use crate::peer::Carrier;
 use crate::problem::Problem;
 
 /// What a connection is to be once it is a WebSocket.
