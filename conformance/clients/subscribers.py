@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+from contextlib import asynccontextmanager
 
 from websockets.asyncio.client import connect
 
@@ -11,6 +12,8 @@ from publishers import answer_of, output_of, running
 
 POLL_PAUSE = 0.1
 WAIT = 10
+# A lease lasts 60 s.
+RENEW_PAUSE = 20
 # A bound UDP port sends an address at most three times what came from it.
 CREDIT = b"." * 1200
 CREDIT_PAUSE = 0.5
@@ -85,11 +88,12 @@ async def nc_tcp(harbour, take):
 async def nc_udp(harbour, take):
     async with running("nc.openbsd", "-u", "127.0.0.1", str(harbour.port)) as nc:
         line = await answer_of(nc, f"SUB {harbour.topic}".encode())
-        nc.stdin.write(b"SUB %s %s" % (harbour.topic.encode(), line.split()[-1]))
-        while datagrams := await nc.stdout.read(1 << 16):
-            # nc prints datagrams one after the other; none of our bodies looks like the head of a message.
-            for unit in re.split(rb"(?=MSG \S+ cursor=|OK|ERR|GAP)", datagrams):
-                hear_pogu(unit, take)
+        subscribe = b"SUB %s %s" % (harbour.topic.encode(), line.split()[-1])
+        async with repeating(lambda: nc.stdin.write(subscribe), RENEW_PAUSE):
+            while datagrams := await nc.stdout.read(1 << 16):
+                # nc prints datagrams one after the other; none of our bodies looks like the head of a message.
+                for unit in re.split(rb"(?=MSG \S+ cursor=|OK|ERR|GAP)", datagrams):
+                    hear_pogu(unit, take)
 
 
 def hear_pogu(unit, take):
@@ -117,16 +121,25 @@ async def bound_udp(harbour, take):
     with socket.socket(type=socket.SOCK_DGRAM) as udp:
         udp.setblocking(False)
         udp.connect(("127.0.0.1", harbour.reply_port))
-
-        async def earn():
-            while True:
-                await loop.sock_sendall(udp, CREDIT)
-                await asyncio.sleep(CREDIT_PAUSE)
-
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(earn())
+        async with repeating(lambda: udp.send(CREDIT), CREDIT_PAUSE):
             while True:
                 take(Message(await loop.sock_recv(udp, 1 << 16)))
+
+
+@asynccontextmanager
+async def repeating(act, pause):
+    """Does something now and again, for as long as the block lasts."""
+
+    async def repeat():
+        while True:
+            act()
+            await asyncio.sleep(pause)
+
+    task = asyncio.create_task(repeat())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 async def browser_eventsource(harbour, take):

@@ -1,5 +1,6 @@
 //! Tasks of the pogu workspace: `cargo xtask test | conformance | tidy`.
 
+#![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
     reason = "a task runner talks to the person who started it"
