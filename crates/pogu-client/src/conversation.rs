@@ -13,6 +13,9 @@ const LIMITS: pogu::Limits = pogu::Limits {
     body: MESSAGE_BYTES_MAX,
 };
 
+/// The name of the error for a body above the server's limit, which ends a TCP conversation.
+const TOO_LARGE: &str = "too-large";
+
 /// The pogu dialect over TCP or a WebSocket: commands out, answers in.
 #[derive(Debug)]
 pub(crate) struct Conversation {
@@ -132,6 +135,9 @@ impl Conversation {
             match reply {
                 Reply::Other => {}
                 Reply::Bye { why } => return Err(Error::Ended(why)),
+                Reply::Refused { seq: None, code, why } if code == TOO_LARGE => {
+                    return Err(Error::TooLarge(why));
+                }
                 // Without a number it is about the conversation, which ends with it.
                 Reply::Refused { seq: None, code, why } => {
                     return Err(Error::Ended(format!("{code}: {why}")));

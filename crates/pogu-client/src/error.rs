@@ -83,6 +83,10 @@ pub enum Error {
         why: String,
     },
 
+    /// The server ended the connection because a message is larger than it takes.
+    #[error("the message is too large for the server: {0}")]
+    TooLarge(String),
+
     /// The server said something that its protocol does not allow, or more than this client takes.
     #[error("the server does not keep to the protocol: {0}")]
     Violation(String),
@@ -100,6 +104,7 @@ impl Error {
             | Error::TlsMissing { .. }
             | Error::Unsupported(_)
             | Error::Refused { .. }
+            | Error::TooLarge(_)
             | Error::Closed => true,
             Error::Status { status, .. } => (400..500).contains(status) && ![408, 425, 429].contains(status),
             Error::Resolve { .. }

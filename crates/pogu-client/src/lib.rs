@@ -4,6 +4,21 @@
 //! messages to topics, each exactly once. Both take a [`Target`], which is a URL that was read, and [`Options`]. A
 //! [`Pipe`] is one plain two-way conversation, as it is: nothing is made anew.
 //!
+//! ```no_run
+//! use pogu_client::{Draft, Options, Publisher, Subscriber, Target, Via};
+//!
+//! # async fn example() -> Result<(), pogu_client::Error> {
+//! let server: Target = "http://127.0.0.1:7070".parse()?;
+//! let mut chat = Subscriber::connect(&server, "chat", None, Via::Auto, Options::default()).await?;
+//! let mut publisher = Publisher::connect(&server, Via::Tcp, Options::default()).await?;
+//! let draft = Draft { topic: "chat".into(), body: "hello".into(), ..Draft::default() };
+//! let receipt = publisher.publish(draft).await?.await?;
+//! let message = chat.next_message().await?;
+//! assert_eq!(message.cursor, receipt.cursor);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Everything runs on tokio; the protocols themselves are those of `pogu-proto`.
 
 #![forbid(unsafe_code)]

@@ -1,7 +1,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use pogu_proto::Reader;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -80,19 +80,25 @@ impl Wire {
     }
 
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Moved>> {
-        if let Poll::Ready(Err(error)) = self.poll_out(cx) {
-            return Poll::Ready(Err(error));
-        }
+        let unwritten = match self.poll_out(cx) {
+            Poll::Ready(Err(error)) => Some(error),
+            _ => None,
+        };
         if self.from < self.to {
             return Poll::Ready(Ok(Moved::Input));
         }
         let mut buffer = ReadBuf::new(&mut self.input);
-        match ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buffer)) {
-            Err(error) => Poll::Ready(Err(error)),
-            Ok(()) => {
-                (self.from, self.to) = (0, buffer.filled().len());
-                Poll::Ready(Ok(if self.to == 0 { Moved::End } else { Moved::Input }))
+        let polled = Pin::new(&mut self.socket).poll_read(cx, &mut buffer);
+        let read = buffer.filled().len();
+        match (polled, unwritten) {
+            (Poll::Ready(Ok(())), _) if read > 0 => {
+                (self.from, self.to) = (0, read);
+                Poll::Ready(Ok(Moved::Input))
             }
+            // Only once all is read that the peer has said, perhaps why it reads no more.
+            (_, Some(error)) | (Poll::Ready(Err(error)), None) => Poll::Ready(Err(error)),
+            (Poll::Ready(Ok(())), None) => Poll::Ready(Ok(Moved::End)),
+            (Poll::Pending, None) => Poll::Pending,
         }
     }
 

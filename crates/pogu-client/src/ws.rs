@@ -181,7 +181,15 @@ async fn shake_hands(mut wire: Wire, host: &str, path: &str) -> Result<Wire, Err
     }
 }
 
+/// The close code of a message above the peer's limit (RFC 6455 §7.4.1).
+const TOO_LARGE: u16 = 1009;
+
 fn ended(code: Option<u16>, reason: &str) -> Error {
+    if code == Some(TOO_LARGE) {
+        return Error::TooLarge(format!(
+            "the WebSocket was closed with code {TOO_LARGE}, {reason}"
+        ));
+    }
     Error::Ended(match (code, reason) {
         (None, _) => "the WebSocket was closed without a code".to_owned(),
         (Some(code), "") => format!("the WebSocket was closed with code {code}"),

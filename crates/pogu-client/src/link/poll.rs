@@ -21,6 +21,8 @@ pub(crate) struct PollLink {
     /// What the last answer brought.
     waiting: VecDeque<Step>,
     long: bool,
+    /// The last answer was empty: there is nothing yet, and a poll waits before it asks again.
+    rest: bool,
 }
 
 impl PollLink {
@@ -32,6 +34,7 @@ impl PollLink {
             after: String::new(),
             waiting: VecDeque::new(),
             long,
+            rest: false,
         };
         link.take(plan, answer);
         Ok(link)
@@ -42,7 +45,7 @@ impl PollLink {
             if let Some(step) = self.waiting.pop_front() {
                 return Ok(step);
             }
-            if !self.long {
+            if self.rest && !self.long {
                 sleep(plan.options.poll_interval).await;
             }
             if !self.connection.is_open() {
@@ -50,13 +53,12 @@ impl PollLink {
             }
             let wait = self.long.then_some(WAIT);
             let answer = poll(&mut self.connection, plan, Some(&self.after), wait).await?;
-            if answer.next != self.after || answer.gap || !answer.messages.is_empty() {
-                self.take(plan, answer);
-            }
+            self.take(plan, answer);
         }
     }
 
     fn take(&mut self, plan: &Plan, answer: PollAnswer) {
+        self.rest = answer.messages.is_empty();
         if answer.gap {
             self.waiting.push_back(Step::Gap(Gap {
                 topic: plan.pattern.clone(),
@@ -65,8 +67,10 @@ impl PollLink {
         }
         self.waiting
             .extend(answer.messages.into_iter().map(Step::Message));
-        self.waiting.push_back(Step::Position(answer.next.clone()));
-        self.after = answer.next;
+        if answer.next != self.after {
+            self.waiting.push_back(Step::Position(answer.next.clone()));
+            self.after = answer.next;
+        }
     }
 }
 

@@ -72,6 +72,7 @@ impl PoguPublisher {
             };
             match self.talk(&mut conversation, &mut jobs).await {
                 Left::Done => return goodbye(conversation.close()).await,
+                Left::Broken(error @ Error::TooLarge(_)) => self.give_up_largest(error),
                 Left::Broken(error) => {
                     debug!(%error, waiting = self.in_flight.len(), "the connection broke");
                     self.trouble = Some(error);
@@ -152,6 +153,17 @@ impl PoguPublisher {
             }
         }
         Left::Done
+    }
+
+    /// Gives up the largest message: if one is above the server's limit, it is.
+    fn give_up_largest(&mut self, error: Error) {
+        let sizes = self.in_flight.iter().map(|(_, job)| job.draft.body.len());
+        let Some((largest, _)) = sizes.enumerate().max_by_key(|(_, size)| *size) else {
+            return;
+        };
+        if let Some((_, job)) = self.in_flight.remove(largest) {
+            job.tell(Err(error));
+        }
     }
 
     /// Why the time of a message has passed: the last trouble, or else silence.

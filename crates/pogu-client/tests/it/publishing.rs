@@ -161,3 +161,31 @@ async fn ways_that_only_receive_are_refused() {
         assert!(matches!(error, Error::Unsupported(_)), "{via}: {error}");
     }
 }
+
+#[tokio::test]
+async fn a_message_above_the_limit_is_refused_and_the_others_pass() {
+    let harbour = Harbour::with("[limits]\nmessage = \"10KiB\"\n");
+    for via in [Via::Http, Via::Ws, Via::Tcp] {
+        let topic = format!("large.{via}");
+        let mut publisher = Publisher::connect(&target(harbour.address), via, options())
+            .await
+            .unwrap();
+        let mut pending = Vec::new();
+        for body in ["one", &"x".repeat(100_000), "two"] {
+            pending.push(publisher.publish(draft(&topic, body)).await.unwrap());
+        }
+        let mut results = Vec::new();
+        for receipt in pending {
+            results.push(timeout(PATIENCE, receipt).await.unwrap());
+        }
+        let error = results.remove(1).unwrap_err();
+        assert!(error.is_final(), "{via}: {error}");
+        assert!(
+            error.to_string().contains("10240") || via == Via::Ws,
+            "{via}: {error}"
+        );
+        assert!(results.iter().all(Result::is_ok), "{via}: {results:?}");
+        publisher.close().await;
+        assert_eq!(history(harbour.address, &topic, 2).await, ["one", "two"], "{via}");
+    }
+}

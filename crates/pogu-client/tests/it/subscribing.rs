@@ -215,3 +215,28 @@ async fn each_way_brings_the_same_message() {
         subscriber.close().await;
     }
 }
+
+#[tokio::test]
+async fn a_poll_reads_a_long_history_in_one_go() {
+    let harbour = Harbour::with("[[topics]]\npattern = \"long\"\nhistory = 1000\n");
+    let numbers: Vec<_> = (0..700).map(|number| number.to_string()).collect();
+    publish(
+        harbour.address,
+        "long",
+        &numbers.iter().map(String::as_str).collect::<Vec<_>>(),
+    )
+    .await;
+    let mut options = options();
+    // It waits only where there is nothing more.
+    options.poll_interval = PATIENCE * 2;
+    let mut subscriber = Subscriber::connect(
+        &target(harbour.address),
+        "long",
+        Some("earliest"),
+        Via::Poll,
+        options,
+    )
+    .await
+    .unwrap();
+    assert_eq!(bodies(&mut subscriber, 700).await, numbers);
+}
