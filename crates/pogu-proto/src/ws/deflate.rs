@@ -76,11 +76,11 @@ pub(super) struct Compressors {
 
 impl Compressors {
     pub(super) fn deflate(&mut self, deflate: Deflate, payload: &[u8], out: &mut Vec<u8>) -> Option<usize> {
-        let (state, window_bits) = match deflate {
+        let (kept, window_bits) = match deflate {
             Deflate::Wide => (&mut self.wide, 15),
             Deflate::Narrow => (&mut self.narrow, 9),
         };
-        let state = state.get_or_insert_with(|| {
+        let state = kept.get_or_insert_with(|| {
             zlib_rs::Deflate::new_with_config(DeflateConfig {
                 // Negative asks for raw DEFLATE, without a zlib header.
                 window_bits: -window_bits,
@@ -90,19 +90,30 @@ impl Compressors {
         });
         state.reset();
         let start = out.len();
-        // Room for one byte less than the payload: what does not fit is not worth sending.
-        let room = payload.len().saturating_sub(1) + TAIL.len();
+        let room = bound(payload.len());
         out.resize(start + room, 0);
         let done = state.compress(payload, &mut out[start..], DeflateFlush::SyncFlush);
-        let length = usize::try_from(state.total_out()).unwrap_or(room);
+        let length = usize::try_from(state.total_out()).unwrap_or(room).min(room);
         let whole = done.is_ok() && length < room && out[start..start + length].ends_with(&TAIL);
         if !whole {
+            // Output left in the state takes up room there even after a reset (zlib-rs 0.6.8), until none is left and
+            // it panics. The room given makes that impossible; should it not, the state is not used again.
+            *kept = None;
+        }
+        let length = length.saturating_sub(TAIL.len());
+        if !whole || length >= payload.len() {
             out.truncate(start);
             return None;
         }
-        out.truncate(start + length - TAIL.len());
-        Some(length - TAIL.len())
+        out.truncate(start + length);
+        Some(length)
     }
+}
+
+/// More bytes than compressing and flushing `length` bytes ever makes: what zlib gives as its bound for any settings, and
+/// the flush.
+fn bound(length: usize) -> usize {
+    length + length / 8 + length / 64 + 64
 }
 
 #[derive(Default)]

@@ -173,14 +173,19 @@ fn a_message_at_the_limit_may_be_longer_while_compressed() {
     assert_eq!(outcome.violation, Some(Violation::MessageTooLong));
 }
 
+/// Bytes that do not compress.
+fn noise(seed: u32, length: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    (0..length).map(|_| next()).collect()
+}
+
 #[test]
 fn short_and_incompressible_messages_stay_plain() {
-    let noise: Vec<u8> = (0u32..5000)
-        .scan(1u32, |state, _| {
-            *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            Some((*state >> 24) as u8)
-        })
-        .collect();
+    let noise = noise(1, 5000);
     for deflate in [Deflate::Wide, Deflate::Narrow] {
         assert_eq!(
             encoded(&[b'x'; DEFLATE_MIN - 1], deflate),
@@ -263,8 +268,79 @@ fn a_narrow_window_is_kept() {
     assert!(encoded(&payload, Deflate::Wide).len() < frame.len());
 }
 
+/// A reset of zlib-rs 0.6.8 does not free the room of output that was left in the state; some messages on, it panicked.
+#[test]
+fn incompressible_messages_do_not_wear_a_codec_out() {
+    for deflate in [Deflate::Wide, Deflate::Narrow] {
+        for length in [DEFLATE_MIN, 300, 4000, 20_000] {
+            let mut codec = Codec::new(1);
+            for seed in 0..(400_000 / length as u32) {
+                let payload = noise(seed, length);
+                let mut frame = Vec::new();
+                encode_deflated(Kind::Binary, &payload, deflate, &mut codec, &mut frame);
+                assert!(frame == plainly(&payload));
+            }
+        }
+    }
+}
+
+/// A message that a codec works on, and what it is sent or received as.
+#[derive(Clone, Debug)]
+enum Work {
+    Noise(u32, usize),
+    Words(Vec<u8>),
+    Inflate(Vec<u8>),
+}
+
+fn work() -> impl Strategy<Value = Work> {
+    prop_oneof![
+        (any::<u32>(), 0..6000usize).prop_map(|(seed, length)| Work::Noise(seed, length)),
+        prop::collection::vec(0..8u8, 0..3000).prop_map(Work::Words),
+        prop::collection::vec(any::<u8>(), 0..50).prop_map(Work::Inflate),
+    ]
+}
+
+/// What a codec makes of it: the frame and, from a session with a small limit, the message.
+fn done(work: &Work, deflate: Deflate, codec: &mut Codec) -> (Vec<u8>, Outcome) {
+    let mut frame = Vec::new();
+    match work {
+        Work::Noise(seed, length) => {
+            encode_deflated(Kind::Binary, &noise(*seed, *length), deflate, codec, &mut frame);
+        }
+        Work::Words(words) => encode_deflated(Kind::Binary, words, deflate, codec, &mut frame),
+        Work::Inflate(bytes) => frame = plain(FIN | RSV1 | BINARY, bytes),
+    }
+    let limits = Limits {
+        message: 2000,
+        ..Limits::default()
+    };
+    let mut client = Side::new(Role::Client, &limits, Some(deflate));
+    std::mem::swap(&mut client.codec, codec);
+    let (seen, violation) = client.read(Time(0), &[&frame]);
+    std::mem::swap(&mut client.codec, codec);
+    client.out.truncate(1);
+    (
+        frame,
+        Outcome {
+            seen,
+            violation,
+            out: client.out,
+        },
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(50))]
+    /// Compression states are reset and used again, also after a message that failed half way.
+    #[test]
+    fn a_codec_is_as_new_after_every_message(works in prop::collection::vec(work(), 1..12), narrow: bool) {
+        let deflate = if narrow { Deflate::Narrow } else { Deflate::Wide };
+        let mut codec = Codec::new(1);
+        for work in &works {
+            prop_assert_eq!(done(work, deflate, &mut codec), done(work, deflate, &mut Codec::new(1)));
+        }
+    }
+
     #[test]
     fn narrow_messages_inflate_in_a_narrow_window(payload in prop::collection::vec(0..6u8, 300..3000)) {
         let frame = encoded(&payload, Deflate::Narrow);
