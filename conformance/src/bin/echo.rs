@@ -10,8 +10,11 @@ const MESSAGE_BYTES: usize = 64 << 20;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let address = std::env::args().nth(1).context("usage: echo ADDRESS")?;
-    let mut config = Config::default();
-    config.listen = vec![address.parse().map_err(anyhow::Error::msg)?];
+    let listen = vec![address.parse().map_err(anyhow::Error::msg)?];
+    let mut config = Config {
+        listen,
+        ..Config::default()
+    };
     config.limits.message = Size::new(MESSAGE_BYTES);
     config.limits.mailbox = Size::new(MESSAGE_BYTES);
     let server = Server::builder()
