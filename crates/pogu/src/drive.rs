@@ -93,7 +93,7 @@ pub(crate) async fn drive(
     poll: mio::Poll,
     handle: Arc<Handle>,
     serve: impl Fn(&Shared, Incoming),
-    serve_on: impl Fn(&Shared, std::net::TcpStream, SocketAddr),
+    serve_on: impl Fn(&Shared, std::net::TcpStream, SocketAddr, Vec<u8>),
 ) -> io::Result<()> {
     CURRENT.set(usize::from(lane.borrow().core.index));
     let mut poll = watch(poll)?;
@@ -164,8 +164,8 @@ pub(crate) async fn drive(
             ([pause, timer].into_iter().flatten().min(), more)
         };
         let given_back = std::mem::take(&mut lane.borrow_mut().given_back);
-        for (stream, remote) in given_back {
-            serve_on(&lane, stream, remote);
+        for (stream, remote, unread) in given_back {
+            serve_on(&lane, stream, remote, unread);
         }
         let at_once = more || !drained || deadline.is_some_and(|at| at <= now);
         busy_turns = if at_once { busy_turns + 1 } else { 0 };

@@ -4,7 +4,7 @@ use std::mem;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use pogu_hub::{Cursor, Letter, Mailbox};
+use pogu_hub::{Cursor, Letter, Mailbox, SubscriptionId};
 use pogu_proto::ws;
 
 use crate::core::Core;
@@ -44,15 +44,16 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
-    /// The run of what waits in `mailbox`, from its front.
-    fn of(&mut self, form: Form, mailbox: &Mailbox, codec: &mut ws::Codec) -> &mut Run {
+    /// The run of what waits in `mailbox`, from its front, of at most `limit` messages.
+    fn of(&mut self, form: Form, mailbox: &Mailbox, limit: usize, codec: &mut ws::Codec) -> &mut Run {
+        let waiting = mailbox.len().min(limit);
         let known = self.runs[..self.used].iter().position(|run| {
             run.form == form
                 && !run.letters.is_empty()
-                && run.letters.len() <= mailbox.len()
-                && mailbox.iter().zip(&run.letters).all(|((waiting, _), built)| Rc::ptr_eq(waiting, built))
+                && run.letters.len() <= waiting
+                && mailbox.iter().zip(&run.letters).all(|((letter, _), built)| Rc::ptr_eq(letter, built))
                 // A shorter run is the same one only if it ended for its size.
-                && (run.letters.len() == mailbox.len() || run.bytes.len() >= RUN_BYTES)
+                && (run.letters.len() == waiting || run.bytes.len() >= RUN_BYTES)
         });
         if let Some(known) = known {
             return &mut self.runs[known];
@@ -82,7 +83,7 @@ impl Runs {
         let shared = mailbox
             .front()
             .is_some_and(|(first, _)| Rc::strong_count(first) > 1);
-        for (letter, _) in mailbox.iter() {
+        for (letter, _) in mailbox.iter().take(waiting) {
             if !run.bytes.is_empty() {
                 run.bytes.extend_from_slice(form.separator());
             }
@@ -266,18 +267,12 @@ impl Lane {
                 continue;
             };
             let missed = mailbox.take_missed();
-            for (subscription, missed) in &missed {
-                let selector = core
-                    .subscriptions
-                    .selector(*subscription)
-                    .map(ToString::to_string);
-                peer.tell_gap(&selector.unwrap_or_default(), Some(*missed), core);
-            }
+            tell_missed(peer, &missed, core);
             let Some(form) = peer.form() else {
                 spares.keep_mailbox(mailbox);
                 continue;
             };
-            let run = runs.of(form, &mailbox, &mut core.codec);
+            let run = runs.of(form, &mailbox, peer.limit(), &mut core.codec);
             let messages = run.messages;
             if let Carrier::LongPoll { next, .. } = &mut peer.carrier {
                 *next = run.last.unwrap_or(*next);
@@ -372,6 +367,21 @@ impl Lane {
             // A page is at most half of what a mailbox holds.
             mailbox.push(Rc::new(Letter::new(message)), id);
         }
+    }
+}
+
+/// Tells how many messages of each subscription were dropped before they were sent.
+pub(crate) fn tell_missed(peer: &mut Peer, missed: &[(SubscriptionId, u64)], core: &mut Core) {
+    for (subscription, missed) in missed {
+        // One that has ended meanwhile has no name to tell it by, and nobody who asks.
+        let Some(selector) = core
+            .subscriptions
+            .selector(*subscription)
+            .map(ToString::to_string)
+        else {
+            continue;
+        };
+        peer.tell_gap(&selector, Some(*missed), core);
     }
 }
 

@@ -62,8 +62,8 @@ pub(crate) struct Lane {
     events: Vec<Event>,
     signals: Vec<Signal>,
     serial: u32,
-    /// Sockets whose poll was answered.
-    pub(crate) given_back: Vec<(std::net::TcpStream, SocketAddr)>,
+    /// Sockets whose poll was answered, and what was read of them after it.
+    pub(crate) given_back: Vec<(std::net::TcpStream, SocketAddr, Vec<u8>)>,
     /// HTTP connections that hyper serves on this lane, and those not yet sniffed.
     pub(crate) tasks: usize,
     pub(crate) shutting_down: bool,
@@ -211,13 +211,14 @@ impl Lane {
         let Some(Peer {
             link: Link::Tcp(mut stream),
             remote,
+            carrier: Carrier::LongPoll { unread, .. },
             ..
         }) = self.take(slot)
         else {
             return;
         };
         if self.registry.deregister(&mut stream).is_ok() {
-            self.given_back.push((stream.into(), remote));
+            self.given_back.push((stream.into(), remote, unread.into_vec()));
         }
     }
 

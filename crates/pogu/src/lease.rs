@@ -37,14 +37,16 @@ impl Lease {
 
     /// Whether `bytes` may be sent, which uses up credit.
     pub(crate) fn allows(&mut self, bytes: usize) -> bool {
-        if self.verified {
-            return true;
-        }
-        let allowed = bytes <= self.credit;
-        if allowed {
+        let allowed = self.affords(bytes);
+        if allowed && !self.verified {
             self.credit -= bytes;
         }
         allowed
+    }
+
+    /// Whether `bytes` may be sent.
+    pub(crate) fn affords(&self, bytes: usize) -> bool {
+        self.verified || bytes <= self.credit
     }
 }
 

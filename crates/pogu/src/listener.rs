@@ -134,15 +134,16 @@ pub(crate) fn serve(lane: &Shared, incoming: Incoming) {
     }
 }
 
-/// Goes on serving HTTP on a connection that a session has had meanwhile.
-pub(crate) fn serve_on(lane: &Shared, stream: std::net::TcpStream, remote: SocketAddr) {
+/// Goes on serving HTTP on a connection that a session has had meanwhile; `first` was read of it already.
+pub(crate) fn serve_on(lane: &Shared, stream: std::net::TcpStream, remote: SocketAddr, first: Vec<u8>) {
     let Ok(stream) = TcpStream::from_std(stream) else {
         return;
     };
     let shared = lane.clone();
-    spawn(lane, async move {
-        http::serve(&shared, stream, remote, Vec::new()).await
-    });
+    spawn(
+        lane,
+        async move { http::serve(&shared, stream, remote, first).await },
+    );
 }
 
 /// Runs a task of the lane, which a shutdown waits for.

@@ -38,8 +38,12 @@ pub(crate) enum Carrier {
     LongPoll {
         until: Time,
         next: Cursor,
+        /// Messages that the answer holds at most.
+        limit: usize,
         /// What the answer begins with where hyper does not write it, but for its length.
         head: Box<[u8]>,
+        /// What came with the request and is for hyper to read after the answer: the next requests.
+        unread: Box<[u8]>,
     },
 }
 
@@ -171,6 +175,14 @@ impl Peer {
             (Carrier::Sse { .. }, _) => Way::HttpSse,
             (Carrier::JsonLines { .. }, _) => Way::HttpStream,
             (Carrier::LongPoll { .. }, _) => Way::HttpLongPoll,
+        }
+    }
+
+    /// Messages that one write to it holds at most.
+    pub(crate) fn limit(&self) -> usize {
+        match self.carrier {
+            Carrier::LongPoll { limit, .. } => limit,
+            _ => usize::MAX,
         }
     }
 

@@ -12,6 +12,7 @@ use pogu_proto::{Time, pogu};
 
 use crate::config::TopicTemplate;
 use crate::dialect::{Dialect, Plain, Pogu};
+use crate::flush::tell_missed;
 use crate::form::Form;
 use crate::lane::Lane;
 use crate::lease::Lease;
@@ -219,6 +220,10 @@ impl Lane {
             ..
         } = self;
         let Some(peer) = peers.get_mut(slot) else { return };
+        if let Some(mailbox) = &mut peer.mailbox {
+            let missed = mailbox.take_missed();
+            tell_missed(peer, &missed, core);
+        }
         let form = peer.form();
         let way = peer.way();
         let (Link::Udp { socket, address }, Carrier::Datagram(lease)) = (&peer.link, &mut peer.carrier)
@@ -226,7 +231,7 @@ impl Lane {
             return;
         };
         let socket = &udp[*socket].socket;
-        let mut send = |bytes: &[u8]| {
+        let send = |lease: &mut Lease, bytes: &[u8]| {
             if !lease.allows(bytes.len()) {
                 return core.counters.lost(Loss::UdpUnverified, 1);
             }
@@ -237,7 +242,9 @@ impl Lane {
         };
         let out = std::mem::take(&mut peer.out);
         for answer in out.split_inclusive(|byte| *byte == b'\n') {
-            send(answer);
+            // The line feed is for people who read along; the shortest SUB does not pay for it.
+            let length = answer.len() - usize::from(!lease.affords(answer.len()));
+            send(lease, &answer[..length]);
         }
         spares.keep_buffer(out);
         let mut datagram = spares.buffer();
@@ -246,19 +253,17 @@ impl Lane {
                 datagram.clear();
                 form.append(letter, &mut core.codec, &mut datagram);
                 if datagram.len() <= DATAGRAM_MAX {
-                    send(&datagram);
+                    send(lease, &datagram);
                     core.counters.sent(way, 1);
                     continue;
                 }
                 core.counters.lost(Loss::UdpTooLarge, 1);
                 if form == Form::PoguDatagram {
                     let (cursor, bytes) = (letter.message.cursor, datagram.len());
-                    send(
-                        format!(
-                            "ERR too-large :message {cursor} takes {bytes} bytes, a datagram {DATAGRAM_MAX}\n"
-                        )
-                        .as_bytes(),
+                    let refusal = format!(
+                        "ERR too-large :message {cursor} takes {bytes} bytes, a datagram {DATAGRAM_MAX}\n"
                     );
+                    send(lease, refusal.as_bytes());
                 }
             }
             mailbox.drain_front(mailbox.len());

@@ -77,9 +77,13 @@ pub(super) fn take_over(
         return;
     }
     let mut out = head_bytes(head);
-    if let Carrier::LongPoll { head, .. } = &mut session.carrier {
+    if let Carrier::LongPoll {
+        head, unread: kept, ..
+    } = &mut session.carrier
+    {
         // Completed when the answer, and so its length, is known.
         *head = std::mem::take(&mut out).into();
+        *kept = (&*unread).into();
     } else {
         out.extend_from_slice(b"\r\n");
         out.append(&mut session.first);

@@ -224,7 +224,9 @@ fn poll(lane: &Shared, selector: Selector, parameters: &Parameters) -> Result<An
     let carrier = Carrier::LongPoll {
         until,
         next: page.next,
+        limit,
         head: Box::default(),
+        unread: Box::default(),
     };
     Ok(session(
         session::poll_head(),

@@ -1,0 +1,142 @@
+//! What does not fit, and what is not spoken here.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+
+use crate::server::{Http, Lines, Running, request};
+
+#[test]
+fn a_head_is_as_long_as_the_limit_allows() {
+    let server = Running::with("[limits]\nhead = \"8KiB\"\n");
+    let padded = |length: usize| format!("GET /healthz HTTP/1.1\nX-Padding: {}", "x".repeat(length));
+    assert_eq!(server.ask(&padded(7 * 1024), b"").status, 200);
+    assert_eq!(server.ask(&padded(9 * 1024), b"").status, 431);
+}
+
+#[test]
+fn a_request_has_as_many_headers_as_the_limit() {
+    let server = Running::with("[limits]\nheaders = 40\n");
+    // Host is one of them.
+    let with = |count: usize| {
+        let headers: String = (1..count).map(|number| format!("\nX-{number}: x")).collect();
+        server.ask(&format!("GET /healthz HTTP/1.1{headers}"), b"").status
+    };
+    assert_eq!(with(40), 200);
+    assert_eq!(with(41), 431);
+}
+
+#[test]
+fn a_head_that_does_not_end_is_given_up() {
+    let server = Running::with("head-timeout = \"50ms\"\n");
+    let mut stream = server.connect();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: te").unwrap();
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest);
+    assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{rest:?}");
+}
+
+#[test]
+fn silence_is_taken_for_pogu_and_may_speak_later() {
+    let server = Running::with("sniff-timeout = \"10ms\"\n");
+    let mut lines = Lines::new(&server);
+    server.await_metric(&["pogu_connections{", "\"tcp\""], 1);
+    lines.ask("PING", "PONG");
+}
+
+#[test]
+fn first_bytes_decide_however_they_are_cut() {
+    let server = Running::start();
+    for (bytes, answer) in [
+        (
+            request("GET /healthz HTTP/1.1\nConnection: close", b""),
+            "HTTP/1.1 200",
+        ),
+        (b"PING\nQUIT\n".to_vec(), "PONG\nBYE quit"),
+        (b"CONNECT\naccept-version:1.2\n\n\0".to_vec(), "ERROR\n"),
+    ] {
+        for cut in 1..bytes.len().min(24) {
+            let mut stream = server.connect();
+            stream.write_all(&bytes[..cut]).unwrap();
+            stream.write_all(&bytes[cut..]).unwrap();
+            let mut heard = String::new();
+            stream.read_to_string(&mut heard).unwrap();
+            assert!(heard.starts_with(answer), "cut at {cut}: {heard:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_spoken_yet_is_refused_clearly() {
+    let server = Running::start();
+    let hear = |bytes: &[u8]| {
+        let mut stream = server.connect();
+        stream.write_all(bytes).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut heard = Vec::new();
+        let _ = stream.read_to_end(&mut heard);
+        heard
+    };
+    assert_eq!(
+        hear(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+        [0x15, 3, 1, 0, 2, 2, 40]
+    );
+    let stomp = hear(b"STOMP\naccept-version:1.2\nhost:x\n\n\0");
+    let stomp = String::from_utf8(stomp).unwrap();
+    assert!(
+        stomp.starts_with("ERROR\nmessage:") && stomp.ends_with("\0\n"),
+        "{stomp:?}"
+    );
+    assert!(hear(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nPING\n").is_empty());
+}
+
+#[test]
+fn there_are_as_many_clients_as_the_limit() {
+    let server = Running::with("[limits]\nconnections = 2\n");
+    let mut first = Lines::new(&server);
+    first.ask("PING", "PONG");
+    let mut second = Lines::new(&server);
+    second.ask("PING", "PONG");
+    let mut third = server.connect();
+    let mut heard = Vec::new();
+    let _ = third.read_to_end(&mut heard);
+    assert!(heard.is_empty());
+    first.ask("QUIT", "BYE quit");
+    drop(first);
+    // The place is free once the server has seen it go.
+    let mut tries = (0..1000).map(|_| server.connect());
+    let served = tries.any(|mut stream| {
+        let mut pong = [0; 5];
+        stream.write_all(b"PING\n").is_ok() && stream.read_exact(&mut pong).is_ok() && &pong == b"PONG\n"
+    });
+    assert!(served);
+    second.ask("PING", "PONG");
+}
+
+#[test]
+fn nonsense_is_refused_and_the_server_lives_on() {
+    let server = Running::start();
+    for bytes in [
+        &b"GET / HTTP/9.9\r\n\r\n"[..],
+        b"GET  / HTTP/1.1\r\n\r\n",
+        b"POST /topics/a HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /topics/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxy",
+        b"POST /topics/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nnonsense that is no frame at all",
+        b"\xff\xff\xff\xff\n",
+    ] {
+        let mut stream = server.connect();
+        stream.write_all(bytes).unwrap();
+        let _ = stream.shutdown(Shutdown::Write);
+        let mut heard = Vec::new();
+        let _ = stream.read_to_end(&mut heard);
+        assert!(
+            !heard.starts_with(b"HTTP/1.1 2"),
+            "{:?}",
+            String::from_utf8_lossy(&heard)
+        );
+    }
+    let mut http = Http::new(server.connect());
+    http.send("GET /healthz HTTP/1.1", b"");
+    assert_eq!(http.answer().text(), "ok\n");
+    assert!(server.get("/topics/a?after=earliest").bodies().is_empty());
+}

@@ -1,0 +1,276 @@
+//! Requests that are answered at once: publishing, polling, refusals, CORS.
+
+use serde_json::json;
+
+use crate::server::{Answer, Http, Running};
+
+fn bodies(server: &Running, target: &str) -> Vec<serde_json::Value> {
+    server.get(target).bodies()
+}
+
+#[test]
+fn what_is_posted_is_polled_from_any_place_in_the_order() {
+    let server = Running::start();
+    let cursors: Vec<String> = (1..=5)
+        .map(|number| server.publish("chat", format!("m{number}").as_bytes()))
+        .collect();
+    assert_eq!(
+        bodies(&server, "/topics/chat?after=earliest"),
+        ["m1", "m2", "m3", "m4", "m5"]
+    );
+    assert_eq!(bodies(&server, "/topics/chat?after=last:2"), ["m4", "m5"]);
+    assert_eq!(
+        bodies(&server, &format!("/topics/chat?after={}", cursors[2])),
+        ["m4", "m5"]
+    );
+    assert!(bodies(&server, &format!("/topics/chat?after={}", cursors[4])).is_empty());
+    assert!(
+        bodies(&server, "/topics/chat").is_empty(),
+        "without `after` a poll begins now"
+    );
+    assert!(bodies(&server, "/topics/other?after=earliest").is_empty());
+}
+
+#[test]
+fn a_limited_poll_goes_on_where_it_ended() {
+    let server = Running::start();
+    for number in 1..=5 {
+        server.publish("chat", format!("m{number}").as_bytes());
+    }
+    let mut seen = Vec::new();
+    let mut after = "earliest".to_owned();
+    for _ in 0..3 {
+        let answer = server.get(&format!("/topics/chat?limit=2&after={after}"));
+        seen.push(answer.bodies().len());
+        after = answer.json()["next"].as_str().unwrap().to_owned();
+    }
+    assert_eq!(seen, [2, 2, 1]);
+    server.publish("chat", b"m6");
+    assert_eq!(bodies(&server, &format!("/topics/chat?after={after}")), ["m6"]);
+}
+
+#[test]
+fn a_first_poll_tells_where_to_begin() {
+    let server = Running::start();
+    server.publish("chat", b"before");
+    let next = server.get("/topics/chat").json()["next"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    server.publish("chat", b"after");
+    assert_eq!(bodies(&server, &format!("/topics/chat?after={next}")), ["after"]);
+}
+
+#[test]
+fn a_pattern_is_polled_in_the_one_order() {
+    let server = Running::start();
+    for topic in ["orders.seoul.1", "orders.busan.2", "other", "orders.seoul.3"] {
+        server.publish(topic, topic.as_bytes());
+    }
+    assert_eq!(
+        bodies(&server, "/topics/orders.%3E?after=earliest"),
+        ["orders.seoul.1", "orders.busan.2", "orders.seoul.3"]
+    );
+    assert_eq!(
+        bodies(&server, "/topics/orders.seoul.*?after=earliest"),
+        ["orders.seoul.1", "orders.seoul.3"]
+    );
+}
+
+fn post(server: &Running, headers: &str, body: &[u8]) -> Answer {
+    server.ask(&format!("POST /topics/kinds HTTP/1.1\n{headers}"), body)
+}
+
+#[test]
+fn each_kind_of_body_crosses_into_json_in_its_way() {
+    let server = Running::start();
+    for (headers, body) in [
+        (
+            "Content-Type: application/json\nPogu-Event: placed",
+            &b"{\"n\": [1, 2.50]}"[..],
+        ),
+        ("Content-Type: text/plain", "안녕 \"you\"\n".as_bytes()),
+        ("Content-Type: image/png", b"\x89PNG"),
+        ("Content-Type: application/json", b"{not json"),
+    ] {
+        assert_eq!(post(&server, headers, body).status, 200);
+    }
+    let answer = server.get("/topics/kinds?after=earliest");
+    assert!(
+        answer.text().contains("2.50"),
+        "JSON is spliced as it was written: {answer:?}"
+    );
+    let answer = answer.json();
+    let message = |number: usize| answer["messages"][number].clone();
+    assert_eq!(message(0)["data"], json!({"n": [1, 2.5]}));
+    assert_eq!(message(0)["event"], "placed");
+    assert_eq!(message(0)["type"], "application/json");
+    assert_eq!(message(0)["topic"], "kinds");
+    assert!(message(0)["time"].is_u64());
+    assert_eq!(message(1)["data"], "안녕 \"you\"\n");
+    assert_eq!(message(1).get("event"), None);
+    assert_eq!(message(2)["base64"], "iVBORw==");
+    assert_eq!(message(2)["type"], "image/png");
+    assert_eq!(message(2).get("data"), None);
+    assert_eq!(message(3)["data"], "{not json");
+}
+
+#[test]
+fn a_repeated_idempotency_key_is_one_message() {
+    let server = Running::start();
+    let publish = |topic: &str, key: &str| {
+        let head = format!("POST /topics/{topic} HTTP/1.1\nIdempotency-Key: {key}");
+        server.ask(&head, b"once").json()["cursor"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let first = publish("paid", "k1");
+    assert_eq!(publish("paid", "k1"), first);
+    assert_ne!(publish("paid", "k2"), first);
+    assert_ne!(publish("refunded", "k1"), first, "a key belongs to its topic");
+    assert_eq!(bodies(&server, "/topics/paid?after=earliest").len(), 2);
+    assert_eq!(bodies(&server, "/topics/refunded?after=earliest").len(), 1);
+}
+
+#[test]
+fn what_is_wrong_is_refused_with_its_name() {
+    let server = Running::start();
+    let refused = |head: &str, status, code| server.ask(head, b"").problem(status, code);
+    refused("POST /topics/a..b HTTP/1.1", 400, "bad-topic");
+    refused("POST /topics/a.* HTTP/1.1", 400, "bad-topic");
+    refused("POST /topics/$pogu HTTP/1.1", 400, "bad-topic");
+    refused(
+        &format!("POST /topics/{} HTTP/1.1", "x".repeat(256)),
+        400,
+        "bad-topic",
+    );
+    assert_eq!(
+        server
+            .ask(&format!("POST /topics/{} HTTP/1.1", "x".repeat(255)), b"")
+            .status,
+        200
+    );
+    refused("GET /topics/a.%3E.b HTTP/1.1", 400, "bad-topic");
+    refused("GET /topics/a%20b HTTP/1.1", 400, "bad-topic");
+    refused("GET /topics/a%zz HTTP/1.1", 400, "bad-parameter");
+    refused("GET /topics/a?after=yesterday HTTP/1.1", 400, "bad-cursor");
+    refused("GET /topics/a?limit=0 HTTP/1.1", 400, "bad-parameter");
+    refused("GET /topics/a?wait=-1 HTTP/1.1", 400, "bad-parameter");
+    refused("GET /topics/a?via=pigeon HTTP/1.1", 400, "bad-parameter");
+    refused(
+        "GET /topics/a HTTP/1.1\nAccept: text/event-stream\nLast-Event-ID: nonsense",
+        400,
+        "bad-cursor",
+    );
+    refused(
+        "POST /topics/a HTTP/1.1\nContent-Encoding: gzip",
+        415,
+        "encoded-body",
+    );
+    let nowhere = refused("GET /nowhere HTTP/1.1", 404, "not-found");
+    assert!(
+        nowhere["reachable"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("/topics/{topic}"))
+    );
+    let answer = server.ask("DELETE /topics/a HTTP/1.1", b"");
+    answer.problem(405, "method-not-allowed");
+    assert_eq!(answer.header("allow"), Some("GET, HEAD, POST"));
+    let answer = server.ask("POST /metrics HTTP/1.1", b"");
+    answer.problem(405, "method-not-allowed");
+    assert_eq!(answer.header("allow"), Some("GET, HEAD"));
+}
+
+#[test]
+fn a_body_is_as_long_as_the_limit_and_no_longer() {
+    let server = Running::with("[limits]\nmessage = 1000\n");
+    server.publish("big", &[b'x'; 1000]);
+    let answer = server.ask("POST /topics/big HTTP/1.1", &[b'x'; 1001]);
+    assert_eq!(answer.problem(413, "too-large")["limit"], 1000);
+    assert_eq!(bodies(&server, "/topics/big?after=earliest").len(), 1);
+}
+
+#[test]
+fn any_origin_may_read_by_default_and_none_with_credentials() {
+    let server = Running::start();
+    let answer = server.ask("GET /topics/a HTTP/1.1\nOrigin: https://example.com", b"");
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(answer.header("access-control-allow-credentials"), None);
+    let refused = server.ask("GET /topics/a..b HTTP/1.1\nOrigin: https://example.com", b"");
+    assert_eq!(
+        refused.header("access-control-allow-origin"),
+        Some("*"),
+        "a page may read why"
+    );
+}
+
+#[test]
+fn an_allow_list_answers_the_origins_on_it() {
+    let server = Running::with("[cors]\norigins = [\"https://example.com\"]\n");
+    let from = |origin: &str| server.ask(&format!("GET /topics/a HTTP/1.1\nOrigin: {origin}"), b"");
+    let allowed = from("https://example.com");
+    assert_eq!(
+        allowed.header("access-control-allow-origin"),
+        Some("https://example.com")
+    );
+    assert_eq!(allowed.header("vary"), Some("origin"));
+    for other in [
+        "https://example.com.evil",
+        "http://example.com",
+        "null",
+        "https://example.co",
+    ] {
+        assert_eq!(from(other).header("access-control-allow-origin"), None, "{other}");
+    }
+}
+
+#[test]
+fn a_preflight_is_answered_by_origin() {
+    let server = Running::with("[cors]\norigins = [\"https://example.com\"]\n");
+    let preflight = |origin: &str| {
+        let head = format!(
+            "OPTIONS /topics/a HTTP/1.1\nOrigin: {origin}\nAccess-Control-Request-Method: POST\n\
+             Access-Control-Request-Headers: pogu-event, idempotency-key"
+        );
+        server.ask(&head, b"")
+    };
+    let allowed = preflight("https://example.com");
+    assert_eq!(allowed.status, 204);
+    assert_eq!(
+        allowed.header("access-control-allow-origin"),
+        Some("https://example.com")
+    );
+    assert_eq!(
+        allowed.header("access-control-allow-methods"),
+        Some("GET, HEAD, POST")
+    );
+    assert_eq!(
+        allowed.header("access-control-allow-headers"),
+        Some("pogu-event, idempotency-key")
+    );
+    assert_eq!(
+        preflight("https://evil.example").header("access-control-allow-origin"),
+        None
+    );
+    server
+        .ask("OPTIONS /topics/a HTTP/1.1", b"")
+        .problem(405, "method-not-allowed");
+}
+
+#[test]
+fn one_connection_carries_many_requests_and_pipelined_ones() {
+    let server = Running::start();
+    let mut http = Http::new(server.connect());
+    for number in 0..3 {
+        http.send("POST /topics/kept HTTP/1.1", format!("{number}").as_bytes());
+        assert_eq!(http.answer().status, 200);
+    }
+    http.send("GET /topics/kept?after=earliest HTTP/1.1", b"");
+    http.send("GET /healthz HTTP/1.1", b"");
+    http.send("GET /readyz HTTP/1.1", b"");
+    assert_eq!(http.answer().bodies(), ["0", "1", "2"]);
+    assert_eq!(http.answer().text(), "ok\n");
+    assert_eq!(http.answer().text(), "ready\n");
+}
