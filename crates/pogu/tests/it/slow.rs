@@ -6,8 +6,8 @@ use crate::server::{Lines, Running, connect_narrow, value};
 use crate::websocket::{Heard, Socket};
 
 /// Together far more than sockets hold, so that mailboxes fill.
-const MESSAGES: usize = 1200;
-const BODY: usize = 4 * 1024;
+const MESSAGES: usize = 3000;
+const BODY: usize = 7 * 1024;
 
 fn server(policy: &str) -> Running {
     Running::with(&format!(
@@ -190,11 +190,8 @@ fn a_silent_reader_of_small_messages_costs_its_mailbox_and_no_more() {
     slow.say("PING\n");
     let sent = Sent::until_pong(|| slow.hear());
     assert_eq!(sent.numbers.len() + sent.missed, published);
-    assert!(
-        sent.gaps < 20,
-        "{} gaps were written while nothing was read",
-        sent.gaps
-    );
+    // A gap is told before a message that got through, and not once a try.
+    assert!(sent.gaps <= sent.numbers.len(), "{sent:?}");
 }
 
 #[test]
