@@ -109,7 +109,8 @@ pub(super) struct EchoLoad {
 pub(super) struct FanoutArgs {
     /// Where the subscribers connect: ws://, http:// or tcp://HOST/TOPIC. `{n}` becomes the subscriber's number
     pub(super) url: String,
-    /// Where messages are published: ws://, http:// (POST) or tcp://HOST/TOPIC. As the subscribers' but over ws without it
+    /// Where messages are published: ws://, http:// (POST) or tcp://HOST/TOPIC. As the subscribers'
+    /// without it, ws taking the place of http
     #[arg(long, value_name = "URL")]
     pub(super) publish_url: Option<String>,
     /// How the subscribers receive. As the URL's scheme suggests without it, http being sse

@@ -77,7 +77,7 @@ impl FanoutArgs {
         let subscribe = Target::parse(&self.url)?;
         let publish = match &self.publish_url {
             Some(url) => Target::parse(url)?,
-            None => subscribe.over_ws(),
+            None => subscribe.publisher(),
         };
         let via = self.via.unwrap_or(subscribe.via());
         ensure!(via != Via::Raw, "{}: a fan-out needs a topic", self.url);

@@ -106,10 +106,14 @@ impl Target {
         }
     }
 
-    /// The same place, as a WebSocket.
-    pub(super) fn over_ws(&self) -> Target {
+    /// Where to publish to what is subscribed to here: a WebSocket in place of HTTP.
+    pub(super) fn publisher(&self) -> Target {
+        let scheme = match self.scheme {
+            Scheme::Http => Scheme::Ws,
+            other => other,
+        };
         Target {
-            scheme: Scheme::Ws,
+            scheme,
             ..self.clone()
         }
     }

@@ -17,8 +17,9 @@ use super::totals::Totals;
 use super::tracker::Tracker;
 use super::wire::Unit;
 
-/// Connections in the making at a time, so that no listener's queue runs over.
-const CONNECTING_MAX: usize = 128;
+/// Connections in the making at a time. Few, or what handshakes need for a moment would be counted as what connections need
+/// for good, allocators being slow to give back.
+const CONNECTING_MAX: usize = 16;
 /// How long the server may take to accept one more connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes read at once; a longer message gets a longer buffer.
