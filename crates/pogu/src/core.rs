@@ -19,6 +19,11 @@ use crate::signal::Signals;
 /// Publishes whose answer is waited for at most, in one lane. One more is published without an answer.
 const WAITING_MAX: usize = 1 << 20;
 
+/// A peer that takes nothing for so long although something waits is cut, in milliseconds.
+pub(crate) const WRITE_STALL: u64 = 60_000;
+/// How long a command or a message on a byte stream may take from its first byte to its last, in milliseconds.
+pub(crate) const UNIT_TIME: u64 = 30_000;
+
 /// Times of sessions, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {

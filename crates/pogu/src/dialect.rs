@@ -1,5 +1,7 @@
 //! What messages mean: the plain and the pogu dialect, from what a peer said to what the hub is asked.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use pogu_hub::{After, Draft, Kind, Selector, SubscribeOutcome, SubscriptionId, Topic};
 use pogu_proto::framing::{self, Framing};
@@ -7,6 +9,7 @@ use pogu_proto::{Reader, pogu, ws};
 
 use crate::core::{Core, Waiting};
 use crate::handler::Handler;
+use crate::http::NAME_MAX;
 use crate::id::PeerId;
 use crate::json;
 use crate::metrics::Way;
@@ -44,14 +47,62 @@ impl Plain {
 /// One-line commands; each is counted, and its answer names the count.
 #[derive(Default)]
 pub(crate) struct Pogu {
-    seq: u64,
     decoder: pogu::Decoder,
-    subscriptions: Vec<SubscriptionId>,
+    pub(crate) talk: Talk,
 }
 
 impl Pogu {
     pub(crate) fn subscriptions(&self) -> &[SubscriptionId] {
-        &self.subscriptions
+        &self.talk.subscriptions
+    }
+}
+
+/// Where a conversation of commands stands.
+#[derive(Default)]
+pub(crate) struct Talk {
+    seq: u64,
+    /// Commands refused in a row.
+    refused: u32,
+    /// Answers that wait for that of a publish before them: a session is answered in the order in which it spoke.
+    held: VecDeque<Held>,
+    subscriptions: Vec<SubscriptionId>,
+}
+
+enum Held {
+    /// The answer to this publish is still to come.
+    Publish(u64),
+    /// Whole answers.
+    Ready(Vec<u8>),
+}
+
+impl Talk {
+    /// The answer to publish `seq` has come: it goes out in its turn, with those that waited for it.
+    pub(crate) fn answer_publish(&mut self, seq: u64, answer: Vec<u8>, out: &mut Vec<u8>) {
+        let waiting = |held: &&mut Held| matches!(held, Held::Publish(other) if *other == seq);
+        if let Some(held) = self.held.iter_mut().find(waiting) {
+            *held = Held::Ready(answer);
+        }
+        while let Some(Held::Ready(bytes)) = self.held.front() {
+            out.extend_from_slice(bytes);
+            self.held.pop_front();
+        }
+        if self.held.is_empty() {
+            self.held = VecDeque::new();
+        }
+    }
+}
+
+/// Commands refused in a row before the conversation is ended: a peer that reads no answers learns nothing from more.
+const REFUSALS_MAX: u32 = 100;
+
+impl Dialect {
+    /// Whether a byte stream stands between two of its units.
+    pub(crate) fn is_between_units(&self) -> bool {
+        match self {
+            Dialect::Plain(plain) => plain.decoder.is_empty(),
+            Dialect::Pogu(pogu) => pogu.decoder.is_empty(),
+            Dialect::Handler(_) => true,
+        }
     }
 }
 
@@ -97,6 +148,8 @@ pub(crate) struct Speaker<'a> {
     pub(crate) out: &'a mut Vec<u8>,
     pub(crate) catching_up: &'a mut Vec<SubscriptionId>,
     pub(crate) core: &'a mut Core,
+    /// Commands or messages that were whole.
+    pub(crate) units: usize,
 }
 
 impl Speaker<'_> {
@@ -139,6 +192,7 @@ impl Speaker<'_> {
     }
 
     fn publish_plain(&mut self, topic: &Topic, kind: Kind, body: &[u8]) {
+        self.units += 1;
         self.core.counters.received(self.way, body.len());
         let mut draft = Draft::new(topic.clone(), kind, Bytes::copy_from_slice(body));
         draft.origin = self.core.origin(self.id);
@@ -146,73 +200,62 @@ impl Speaker<'_> {
     }
 
     fn hear_pogu(&mut self, pogu: &mut Pogu, input: Input<'_>) -> Result<(), Ending> {
-        let Pogu {
-            decoder,
-            seq,
-            subscriptions,
-        } = pogu;
+        let Pogu { decoder, talk } = pogu;
         let mut reader = match input {
             Input::Text(command) | Input::Binary(command) => {
-                return self.obey(seq, subscriptions, command);
+                return self.obey(talk, command);
             }
             Input::Bytes(reader) => reader,
         };
         let limits = self.core.pogu_limits;
         loop {
             match decoder.next(&limits, &mut reader) {
-                Ok(Some(command)) => self.obey(seq, subscriptions, command)?,
+                Ok(Some(command)) => self.obey(talk, command)?,
                 Ok(None) => return Ok(()),
                 Err(violation) => {
                     let why = violation.to_string();
-                    self.answer(|out| pogu::error(violation.name(), None, &why, out));
+                    self.answer(talk, |out| pogu::error(violation.name(), None, &why, out));
                     return Err(Ending::Violation(why));
                 }
             }
         }
     }
 
-    fn obey(
-        &mut self,
-        seq: &mut u64,
-        subscriptions: &mut Vec<SubscriptionId>,
-        command: &[u8],
-    ) -> Result<(), Ending> {
-        *seq += 1;
-        let seq = *seq;
+    fn obey(&mut self, talk: &mut Talk, command: &[u8]) -> Result<(), Ending> {
+        self.units += 1;
+        talk.seq += 1;
+        let seq = talk.seq;
         let command = match pogu::parse(command) {
             Ok(command) => command,
-            Err(error) => {
-                self.refuse(seq, error.name(), &error.to_string());
-                return Ok(());
-            }
+            Err(error) => return self.refuse(talk, error.name(), &error.to_string()),
         };
         match command {
-            pogu::Command::Ping => self.answer(pogu::pong),
+            pogu::Command::Ping => self.answer(talk, pogu::pong),
             pogu::Command::Quit => {
-                self.answer(|out| pogu::bye("quit", "", out));
+                self.answer(talk, |out| pogu::bye("quit", "", out));
                 return Err(Ending::Finished);
             }
             pogu::Command::Auth { .. } => {
-                self.refuse(seq, "no-auth", "this server asks for no token: leave AUTH out");
+                return self.refuse(talk, "no-auth", "this server asks for no token: leave AUTH out");
             }
             pogu::Command::Subscribe {
                 pattern, after, echo, ..
-            } => match self.subscribe(subscriptions, pattern, after, echo) {
+            } => match self.subscribe(talk, pattern, after, echo) {
                 Ok(outcome) => {
                     // Where it starts, to go on from should the connection break before the first message.
-                    self.answer(|out| pogu::ok(seq, Some(&outcome.start), None, out));
+                    self.answer(talk, |out| pogu::ok(seq, Some(&outcome.start), None, out));
                     if outcome.gap {
-                        self.answer(|out| pogu::gap(pattern, None, out));
+                        self.answer(talk, |out| pogu::gap(pattern, None, out));
                     }
                 }
-                Err((name, why)) => self.refuse(seq, name, &why),
+                Err((name, why)) => return self.refuse(talk, name, &why),
             },
             pogu::Command::Unsubscribe { pattern, .. } => {
-                if self.unsubscribe(subscriptions, pattern) {
-                    self.answer(|out| pogu::ok(seq, None, None, out));
+                if self.unsubscribe(talk, pattern) {
+                    self.answer(talk, |out| pogu::ok(seq, None, None, out));
                 } else {
-                    self.refuse(
-                        seq,
+                    return self.refuse(
+                        talk,
                         "not-subscribed",
                         &format!("there is no subscription to `{pattern}`"),
                     );
@@ -228,20 +271,19 @@ impl Speaker<'_> {
                 let topic: Topic = match parse_publish_topic(topic) {
                     Ok(topic) => topic,
                     Err(why) => {
-                        self.refuse(seq, "bad-topic", &why);
-                        return Ok(());
+                        return self.refuse(talk, "bad-topic", &why);
                     }
                 };
-                if event
-                    .as_deref()
-                    .is_some_and(|event| event.chars().any(char::is_control))
-                {
-                    self.refuse(seq, "bad-argument", "an event name holds no control characters");
-                    return Ok(());
+                for (name, value) in [("event", &event), ("type", &content_type), ("key", &key)] {
+                    let wrong = |text: &str| text.len() > NAME_MAX || text.chars().any(char::is_control);
+                    if value.as_deref().is_some_and(wrong) {
+                        let why =
+                            format!("{name} is text of at most {NAME_MAX} bytes without control characters");
+                        return self.refuse(talk, "bad-argument", &why);
+                    }
                 }
                 if body.len() > self.core.config.limits.message.bytes() {
-                    self.refuse(seq, "too-large", "the body is above the limit of a message");
-                    return Ok(());
+                    return self.refuse(talk, "too-large", "the body is above the limit of a message");
                 }
                 self.core.counters.received(self.way, body.len());
                 let (kind, body) = json::classify(content_type.as_deref(), body);
@@ -253,15 +295,19 @@ impl Speaker<'_> {
                 draft.key = key.map(Into::into);
                 draft.origin = self.core.origin(self.id);
                 draft.receipt = self.core.receipt(Waiting::Peer { peer: self.id, seq });
+                if draft.receipt.is_some() {
+                    talk.held.push_back(Held::Publish(seq));
+                }
                 self.core.draft(draft);
             }
         }
+        talk.refused = 0;
         Ok(())
     }
 
     fn subscribe(
         &mut self,
-        subscriptions: &mut Vec<SubscriptionId>,
+        talk: &mut Talk,
         pattern: &str,
         after: Option<&str>,
         echo: bool,
@@ -275,6 +321,7 @@ impl Speaker<'_> {
                 .parse()
                 .map_err(|error: pogu_hub::CursorError| ("bad-cursor", error.to_string()))?,
         };
+        let subscriptions = &mut talk.subscriptions;
         let limit = self.core.config.limits.subscriptions;
         if subscriptions.len() >= limit {
             return Err(("too-many", format!("a session has at most {limit} subscriptions")));
@@ -285,6 +332,8 @@ impl Speaker<'_> {
                 format!("there is a subscription to `{pattern}` already: UNSUB it first"),
             ));
         }
+        // What it has published itself comes before, in `last:N` too.
+        self.core.publish();
         let outcome = self
             .core
             .subscribe(self.id, selector, after, echo)
@@ -296,7 +345,8 @@ impl Speaker<'_> {
         Ok(outcome)
     }
 
-    fn unsubscribe(&mut self, subscriptions: &mut Vec<SubscriptionId>, pattern: &str) -> bool {
+    fn unsubscribe(&mut self, talk: &mut Talk, pattern: &str) -> bool {
+        let subscriptions = &mut talk.subscriptions;
         let Some(index) = self.core.find(subscriptions, pattern) else {
             return false;
         };
@@ -306,13 +356,30 @@ impl Speaker<'_> {
         true
     }
 
-    fn answer(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        self.wrap.put(self.out, self.core, write);
+    fn answer(&mut self, talk: &mut Talk, write: impl FnOnce(&mut Vec<u8>)) {
+        match talk.held.back_mut() {
+            None => self.wrap.put(self.out, self.core, write),
+            Some(Held::Ready(bytes)) => self.wrap.put(bytes, self.core, write),
+            Some(Held::Publish(_)) => {
+                let mut bytes = Vec::new();
+                self.wrap.put(&mut bytes, self.core, write);
+                talk.held.push_back(Held::Ready(bytes));
+            }
+        }
     }
 
-    fn refuse(&mut self, seq: u64, name: &str, why: &str) {
+    fn refuse(&mut self, talk: &mut Talk, name: &str, why: &str) -> Result<(), Ending> {
         self.core.counters.refused(self.way);
-        self.answer(|out| pogu::error(name, Some(seq), why, out));
+        let seq = talk.seq;
+        self.answer(talk, |out| pogu::error(name, Some(seq), why, out));
+        talk.refused += 1;
+        if talk.refused < REFUSALS_MAX {
+            return Ok(());
+        }
+        self.answer(talk, |out| {
+            pogu::bye("refused", "too many commands in a row could not be done", out)
+        });
+        Err(Ending::Finished)
     }
 }
 

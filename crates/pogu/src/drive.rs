@@ -145,10 +145,9 @@ pub(crate) async fn drive(
             datagrams.retain(|index| lane.receive_datagrams(*index));
             lane.turn(&ready);
             lane.core.counters.turn(now.elapsed());
-            handle.load.store(
-                lane.peers.len() + lane.tasks,
-                std::sync::atomic::Ordering::Relaxed,
-            );
+            handle
+                .load
+                .store(lane.connections(), std::sync::atomic::Ordering::Relaxed);
             if lane.shutting_down && lane.peers.is_empty() && lane.tasks == 0 {
                 return Ok(());
             }

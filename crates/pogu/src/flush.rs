@@ -181,6 +181,9 @@ impl Lane {
                 if peer.closing.is_some() {
                     return self.shut(slot);
                 }
+                if peer.heard_out {
+                    return self.end(slot, &Ending::Finished);
+                }
                 if mem::take(&mut peer.unread) {
                     self.read(slot, false);
                 }
@@ -242,6 +245,9 @@ impl Lane {
                 peer.rest = Bytes::new();
             }
             let Some(mut mailbox) = peer.mailbox.take().filter(|mailbox| !mailbox.is_empty()) else {
+                if peer.out.is_empty() {
+                    peer.out = mem::take(&mut peer.farewell);
+                }
                 if peer.out.is_empty() {
                     return if peer.catching_up.is_empty() {
                         Progress::Done

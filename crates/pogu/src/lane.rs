@@ -132,6 +132,12 @@ impl Lane {
         self.core.unix = unix;
     }
 
+    /// Connections, as the acceptor counts them: an address that sent a datagram is none.
+    pub(crate) fn connections(&self) -> usize {
+        let addresses: usize = self.udp.iter().map(UdpSocket::addresses).sum();
+        self.peers.len().saturating_sub(addresses) + self.tasks
+    }
+
     /// Whether input waits that a further turn has to read.
     pub(crate) fn has_held(&self) -> bool {
         !self.held.is_empty()
@@ -190,6 +196,10 @@ impl Lane {
         }
         if let Ending::Violation(why) = ending {
             tracing::debug!(remote = %peer.remote, carrier = peer.way().carrier(), why, "peer broke its protocol");
+        }
+        if !matches!(ending, Ending::ShuttingDown) {
+            // Nothing follows a last word, and one that its own end has written stands in its output already.
+            peer.mailbox = None;
         }
         peer.say_goodbye(ending, &mut self.core);
         peer.closing = Some(self.core.now + self.core.times.linger);
@@ -348,7 +358,7 @@ impl Lane {
         if peer.shut {
             return self.remove(slot);
         }
-        self.end(slot, &Ending::Finished);
+        self.mark_dirty(slot);
     }
 
     /// Reads a peer's socket until it is empty or the peer has had its share.
@@ -406,8 +416,8 @@ impl Lane {
             }
             match peer.tick(&mut self.core) {
                 Ok(()) => self.touched(slot),
-                Err(Ending::Finished) => self.end(slot, &Ending::Finished),
-                Err(_) => self.remove(slot),
+                Err(_) if peer.closing.is_some() => self.remove(slot),
+                Err(ending) => self.end(slot, &ending),
             }
         }
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use pogu_hub::{Cursor, Mailbox, PublishError, SubscriptionId};
 use pogu_proto::{Reader, Time, pogu, sse, ws};
 
-use crate::core::Core;
+use crate::core::{Core, UNIT_TIME};
 use crate::dialect::{Dialect, Input, Speaker, Wrap};
 use crate::form::Form;
 use crate::handler::{Incoming, Socket};
@@ -92,6 +92,8 @@ pub(crate) struct Peer {
     pub(crate) dialect: Dialect,
     /// Answers of its own that wait to be written.
     pub(crate) out: Vec<u8>,
+    /// Its last word, written when nothing else waits.
+    pub(crate) farewell: Vec<u8>,
     /// What is left of a run of messages whose write was cut short.
     pub(crate) rest: Bytes,
     /// Messages that wait, boxed only while some do.
@@ -102,6 +104,8 @@ pub(crate) struct Peer {
     pub(crate) catching_up: Vec<SubscriptionId>,
     /// When the lane's timers have it down.
     pub(crate) armed: Option<Time>,
+    /// Since when a command or a message of its byte stream has begun and is not whole.
+    pub(crate) begun: Option<Time>,
     /// Since when it has taken nothing although something waits.
     pub(crate) stalled: Option<Time>,
     /// It ends: its output is written, its input thrown away, until this time at most.
@@ -132,11 +136,13 @@ impl Peer {
             carrier,
             dialect,
             out: Vec::new(),
+            farewell: Vec::new(),
             rest: Bytes::new(),
             mailbox: None,
             counted: Depth::default(),
             catching_up: Vec::new(),
             armed: None,
+            begun: None,
             stalled: None,
             closing: None,
             dirty: false,
@@ -220,13 +226,23 @@ impl Peer {
                 out: &mut self.out,
                 catching_up: &mut self.catching_up,
                 core,
+                units: 0,
             };
-            return match self.carrier {
+            let heard = match self.carrier {
                 Carrier::Stream => speaker.hear(&mut self.dialect, Input::Bytes(Reader::new(bytes))),
                 Carrier::Datagram(_) => speaker.hear(&mut self.dialect, Input::Binary(bytes)),
                 // A response body carries nothing back.
                 _ => Ok(()),
             };
+            if speaker.units > 0 {
+                self.begun = None;
+            }
+            if self.dialect.is_between_units() {
+                self.begun = None;
+            } else if self.begun.is_none() {
+                self.begun = Some(core.now);
+            }
+            return heard;
         };
         let deflate = session.deflate();
         let mut reader = Reader::new(bytes);
@@ -260,6 +276,7 @@ impl Peer {
                     out: &mut self.out,
                     catching_up: &mut self.catching_up,
                     core,
+                    units: 0,
                 };
                 let input = match kind {
                     ws::Kind::Text => Input::Text(payload),
@@ -281,14 +298,16 @@ impl Peer {
 
     /// Answers a publish that was asked for with number `seq`.
     pub(crate) fn published(&mut self, seq: u64, result: Result<Cursor, PublishError>, core: &mut Core) {
-        if !matches!(self.dialect, Dialect::Pogu(_)) {
-            return;
-        }
         let wrap = self.wrap();
-        wrap.put(&mut self.out, core, |out| match result {
+        let Dialect::Pogu(pogu) = &mut self.dialect else {
+            return;
+        };
+        let mut answer = Vec::new();
+        wrap.put(&mut answer, core, |out| match result {
             Ok(cursor) => pogu::ok(seq, Some(&cursor), None, out),
             Err(error) => pogu::error("refused", Some(seq), &error.to_string(), out),
         });
+        pogu.talk.answer_publish(seq, answer, &mut self.out);
     }
 
     /// Tells that `missed` messages (where the number is known) were lost on the way to it, before what comes next.
@@ -334,16 +353,15 @@ impl Peer {
             Ending::TooSlow => (1008, "too-slow", "messages came faster than they were read"),
             _ => return,
         };
-        if let Carrier::WebSocket(session) = &mut self.carrier {
-            return session.close(core.now, code, why, &mut core.codec, &mut self.out);
-        }
-        match (&self.carrier, &self.dialect) {
+        let wrap = self.wrap();
+        let farewell = &mut self.farewell;
+        match (&mut self.carrier, &self.dialect) {
+            (Carrier::WebSocket(session), _) => session.close(core.now, code, why, &mut core.codec, farewell),
+            // What waits is its answer.
+            (Carrier::LongPoll { .. }, _) if self.mailbox.is_some() => {}
             (Carrier::LongPoll { .. }, _) => self.answer_poll(&[], false),
-            (Carrier::Sse { .. }, _) => sse::comment(why, &mut self.out),
-            (_, Dialect::Pogu(_)) => {
-                let wrap = self.wrap();
-                wrap.put(&mut self.out, core, |out| pogu::bye(name, why, out));
-            }
+            (Carrier::Sse { .. }, _) => sse::comment(why, farewell),
+            (_, Dialect::Pogu(_)) => wrap.put(farewell, core, |out| pogu::bye(name, why, out)),
             _ => {}
         }
     }
@@ -363,7 +381,8 @@ impl Peer {
             Carrier::Stream => None,
         };
         let stall = self.stalled.map(|since| since + core.times.write_stall);
-        [own, stall].into_iter().flatten().min()
+        let unit = self.begun.map(|since| since + UNIT_TIME);
+        [own, stall, unit].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -376,6 +395,9 @@ impl Peer {
             .stalled
             .is_some_and(|since| since + core.times.write_stall <= now)
         {
+            return Err(Ending::TimedOut);
+        }
+        if self.begun.is_some_and(|since| since + UNIT_TIME <= now) {
             return Err(Ending::TimedOut);
         }
         match &mut self.carrier {

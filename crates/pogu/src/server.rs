@@ -15,7 +15,7 @@ use tokio::runtime::{Builder as Runtime, LocalOptions};
 use tokio::sync::{oneshot, watch};
 
 use crate::config::{Config, ConfigError, Listen};
-use crate::core::{Core, Times};
+use crate::core::{Core, Times, WRITE_STALL};
 use crate::drive::{self, Command, Handle, WAKER};
 use crate::handler::{Handler, Incoming, Socket};
 use crate::lane::Lane;
@@ -24,8 +24,6 @@ use crate::metrics::LaneCounters;
 use crate::signal::Signals;
 use crate::udp::{self, UdpSocket, Use};
 
-/// A peer that takes nothing for so long although something waits is cut, in milliseconds.
-const WRITE_STALL: u64 = 60_000;
 /// How long a peer that was told the end has to go, in milliseconds.
 const LINGER: u64 = 2_000;
 /// Connections that the kernel holds until they are accepted.

@@ -91,6 +91,11 @@ impl UdpSocket {
         }
     }
 
+    /// How many addresses it remembers.
+    pub(crate) fn addresses(&self) -> usize {
+        self.addresses.len()
+    }
+
     pub(crate) fn forget(&mut self, address: SocketAddr) {
         self.addresses.remove(&address);
     }
@@ -240,7 +245,8 @@ impl Lane {
                 Err(_) => core.counters.lost(Loss::UdpNoRoom, 1),
             }
         };
-        let out = std::mem::take(&mut peer.out);
+        let mut out = std::mem::take(&mut peer.out);
+        out.append(&mut peer.farewell);
         for answer in out.split_inclusive(|byte| *byte == b'\n') {
             // The line feed is for people who read along; the shortest SUB does not pay for it.
             let length = answer.len() - usize::from(!lease.affords(answer.len()));

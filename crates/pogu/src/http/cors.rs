@@ -19,6 +19,21 @@ pub(super) fn allowed(cors: &Cors, origin: Option<&HeaderValue>) -> Option<Heade
         .then(|| origin.clone())
 }
 
+/// Whether a request comes from a page that this server sent.
+pub(super) fn is_own(headers: &HeaderMap) -> bool {
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
+    let (Some(origin), Some(host)) = (text(header::ORIGIN), text(header::HOST)) else {
+        return false;
+    };
+    origin
+        .split_once("://")
+        .is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
+}
+
 pub(super) fn is_preflight<B>(request: &Request<B>) -> bool {
     request.method() == Method::OPTIONS
         && request

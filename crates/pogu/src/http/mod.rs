@@ -7,6 +7,8 @@ mod session;
 mod topics;
 mod upgrade;
 
+pub(crate) use topics::NAME_MAX;
+
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -17,7 +19,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{Either, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
@@ -149,14 +151,25 @@ async fn respond(
     let config = lane.borrow().core.config.clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
     let allowed = cors::allowed(&config.cors, origin.as_ref());
-    let answer = if cors::is_preflight(&request) {
+    // A page of the server itself may use it whatever the list says; what is no page has no origin.
+    let permitted = allowed.is_some() || cors::is_own(request.headers());
+    let answer = if let Err(refused) = check(&request, permitted) {
+        Answer::Reply(problem(refused))
+    } else if cors::is_preflight(&request) {
         Answer::Reply(cors::preflight(&request))
     } else {
-        route(&lane, &mut request, allowed.is_some()).await
+        route(&lane, &mut request, permitted).await
     };
     // A poll is answered on a connection that goes on; a socket that would close after it stays with hyper.
     let closes = request.version() < Version::HTTP_11
         || upgrade::has_token(request.headers(), header::CONNECTION, "close");
+    let answer = match answer {
+        // Whoever reads the connection next must find the next request there, not a body.
+        Answer::Session(..) if !request.body().is_end_stream() => Answer::Reply(problem(
+            Problem::bad_request("a GET that waits for messages has no body; leave it out"),
+        )),
+        answer => answer,
+    };
     drop(request);
     let (mut head, session) = match answer {
         Answer::Session(head, session) => (head, session),
@@ -182,6 +195,24 @@ async fn respond(
         )),
         _ => Box::pin(session::ride(&lane, remote, head, *session)).await,
     }
+}
+
+/// What no request may be without (RFC 9112 §3.2), and what a page elsewhere may not do.
+fn check(request: &Request<Incoming>, permitted: bool) -> Result<(), Problem> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if request.version() == Version::HTTP_11 && hosts != 1 {
+        return Err(Problem::bad_request(format!(
+            "a request has one Host header, this one has {hosts}"
+        )));
+    }
+    // A browser sends a simple POST without asking first, so hiding the answer would not be enough.
+    if request.method() == Method::POST
+        && !permitted
+        && let Some(origin) = request.headers().get(header::ORIGIN)
+    {
+        return Err(Problem::bad_origin(origin.to_str().unwrap_or_default()));
+    }
+    Ok(())
 }
 
 async fn route(lane: &Shared, request: &mut Request<Incoming>, origin_allowed: bool) -> Answer {

@@ -5,18 +5,24 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+use crate::core::WRITE_STALL;
 
 /// Gives back what sniffing has read, then the stream.
 #[derive(Debug)]
 pub(super) struct Rewind {
     first: Bytes,
     stream: TcpStream,
-    /// Whether the last write was not taken whole: then something still waits to be written.
+    /// Whether the last write was not taken: then something still waits to be written.
     blocked: Rc<Cell<bool>>,
+    /// Runs while nothing is taken.
+    stall: Option<Pin<Box<Sleep>>>,
 }
 
 impl Rewind {
@@ -25,12 +31,34 @@ impl Rewind {
             first: first.into(),
             stream,
             blocked,
+            stall: None,
         }
     }
 
     /// What was not read again, and the stream.
     pub(super) fn into_parts(self) -> (Bytes, TcpStream) {
         (self.first, self.stream)
+    }
+}
+
+impl Rewind {
+    /// Ends a connection whose other side has taken nothing for too long: hyper itself would wait for ever.
+    fn watch(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.blocked.set(written.is_pending());
+        if written.is_ready() {
+            self.stall = None;
+            return written;
+        }
+        let limit = Duration::from_millis(WRITE_STALL);
+        let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(limit)));
+        stall
+            .as_mut()
+            .poll(context)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -57,8 +85,7 @@ impl AsyncWrite for Rewind {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.blocked.set(written.is_pending());
-        written
+        self.watch(written, context)
     }
 
     fn poll_write_vectored(
@@ -67,8 +94,7 @@ impl AsyncWrite for Rewind {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.blocked.set(written.is_pending());
-        written
+        self.watch(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use pogu_hub::{After, Draft, Selector, Topic};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -27,8 +27,8 @@ const LIMIT_DEFAULT: usize = 100;
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a publisher waits for room in the hub.
 const ROOM_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest event name and idempotency key.
-const NAME_MAX: usize = 255;
+/// The longest event name, content type and idempotency key.
+pub(crate) const NAME_MAX: usize = 255;
 
 pub(super) async fn topic(
     lane: &Shared,
@@ -75,6 +75,9 @@ async fn publish(lane: &Shared, request: &mut Request<Incoming>, path: &str) -> 
     let event = text_header(request.headers(), "pogu-event")?;
     let key = text_header(request.headers(), "idempotency-key")?;
     let limit = lane.borrow().core.config.limits.message.bytes();
+    if request.body().size_hint().lower() > limit as u64 {
+        return Err(Problem::too_large(limit));
+    }
     let body = Limited::new(request.body_mut(), limit).collect();
     let body = match timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => body.to_bytes(),
@@ -258,10 +261,11 @@ fn sse(
     parameters: &Parameters,
     http1: bool,
 ) -> Result<Answer, Problem> {
-    let header = headers
-        .get("last-event-id")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
+    let header = match headers.get("last-event-id").map(HeaderValue::to_str) {
+        Some(Ok(id)) => Some(id.to_owned()),
+        Some(Err(_)) => return Err(Problem::bad_cursor("Last-Event-ID", "bytes that are not text")),
+        None => None,
+    };
     // The header is the newer: a browser's reconnect repeats the first URL (Mercure's rule too).
     let resumed = header
         .filter(|id| !id.is_empty())

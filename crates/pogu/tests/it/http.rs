@@ -274,3 +274,25 @@ fn one_connection_carries_many_requests_and_pipelined_ones() {
     assert_eq!(http.answer().text(), "ok\n");
     assert_eq!(http.answer().text(), "ready\n");
 }
+
+#[test]
+fn a_page_elsewhere_may_not_publish_and_the_servers_own_may() {
+    let server = Running::with("[cors]\norigins = [\"https://example.com\"]\n");
+    let post = |origin: &str| {
+        let head = format!("POST /topics/a HTTP/1.1\nOrigin: {origin}\nContent-Type: text/plain");
+        server.ask(&head, b"x").status
+    };
+    assert_eq!(post("https://evil.example"), 403);
+    assert_eq!(post("null"), 403);
+    assert_eq!(post("https://example.com"), 200);
+    assert_eq!(bodies(&server, "/topics/a?after=earliest"), ["x"]);
+}
+
+#[test]
+fn a_body_is_never_read_as_the_next_request() {
+    let server = Running::start();
+    let hidden = "POST /topics/smuggled HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nevil";
+    let head = "GET /topics/a?wait=1 HTTP/1.1";
+    assert_eq!(server.ask(head, hidden.as_bytes()).status, 400);
+    assert!(bodies(&server, "/topics/smuggled?after=earliest").is_empty());
+}

@@ -69,7 +69,7 @@ fn a_body_with_a_length_may_hold_anything() {
     let server = Running::start();
     let mut lines = Lines::new(&server);
     lines.ask("SUB blob echo=1", "OK");
-    lines.say(b"PUB blob len=5 type=image/png :\x00\n\xff:\r\n".to_vec());
+    lines.say(b"PUB blob len=5 type=image/png :\x00\n\xff:\r\n");
     let ok = lines.hear();
     let mut body = [0; 6];
     // The message follows its answer, in one write.
@@ -198,4 +198,51 @@ fn a_session_has_as_many_subscriptions_as_the_limit() {
     lines.ask("SUB d", "ERR too-many seq=4 :");
     lines.ask("UNSUB b", "OK seq=5");
     lines.ask("SUB d", "OK seq=6");
+}
+
+/// Says all at once, shuts its side, and hears all that comes.
+fn say_and_shut(server: &Running, commands: &str) -> String {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(server.address()).unwrap();
+    stream.write_all(commands.as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut heard = String::new();
+    stream.read_to_string(&mut heard).unwrap();
+    heard
+}
+
+#[test]
+fn answers_come_in_the_order_of_the_commands_and_see_what_was_published() {
+    let server = Running::start();
+    let heard = say_and_shut(
+        &server,
+        "PUB a :one\nPUB a :two\nSUB a after=last:1\nPING\nPUB a..b :x\n",
+    );
+    let firsts: Vec<_> = heard
+        .lines()
+        .map(|line| line.split(" cursor=").next().unwrap())
+        .collect();
+    assert_eq!(
+        firsts[..4],
+        ["OK seq=1", "OK seq=2", "OK seq=3", "PONG"],
+        "{heard}"
+    );
+    assert!(firsts[4].starts_with("ERR bad-topic seq=5"), "{heard}");
+    assert!(
+        firsts[5].starts_with("MSG a"),
+        "history is sent before the end: {heard}"
+    );
+    assert!(heard.ends_with(" :two\n"), "the last one, its own: {heard}");
+    assert_eq!(firsts.len(), 6, "{heard}");
+}
+
+#[test]
+fn a_hundred_refusals_in_a_row_end_the_conversation() {
+    let server = Running::start();
+    let heard = say_and_shut(&server, &"X\n".repeat(1000));
+    assert_eq!(heard.lines().filter(|line| line.starts_with("ERR ")).count(), 100);
+    assert!(
+        heard.ends_with("\nBYE refused :too many commands in a row could not be done\n"),
+        "{heard}"
+    );
 }

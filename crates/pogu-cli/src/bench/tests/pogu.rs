@@ -15,8 +15,11 @@ use crate::bench::{echo, idle, stamp::Phases};
 
 /// Runs a server for as long as the tests do.
 fn serve() -> SocketAddr {
-    let mut config = Config::default();
-    config.listen = vec!["tcp://127.0.0.1:0".parse().unwrap()];
+    let listen = vec!["tcp://127.0.0.1:0".parse().unwrap()];
+    let config = Config {
+        listen,
+        ..Config::default()
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
