@@ -34,7 +34,7 @@ pub(super) enum Via {
     Raw,
 }
 
-/// A URL, resolved. `{n}` in its path stands for a connection's number.
+/// A URL, resolved. `{i}` in its path stands for a connection's number.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     scheme: Scheme,
@@ -197,7 +197,7 @@ impl Target {
 
     fn path(&self, n: usize) -> String {
         let slash = if self.path.starts_with('/') { "" } else { "/" };
-        format!("{slash}{}", self.path.replace("{n}", &n.to_string()))
+        format!("{slash}{}", self.path.replace("{i}", &n.to_string()))
     }
 
     /// The last segment of the path, which is the topic both in `/topics/T` and in `tcp://host/T`.

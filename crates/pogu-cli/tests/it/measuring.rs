@@ -59,7 +59,7 @@ fn fan_out_beside_the_floor() {
 #[test]
 fn echo_beside_the_floor() {
     let harbour = Harbour::start(&[]);
-    let url = format!("ws://{}/topics/bench.{{n}}", harbour.address);
+    let url = format!("ws://{}/topics/bench.{{i}}", harbour.address);
     let pid = std::process::id().to_string();
     let flags = ["echo", &url, "--connections", "10", "--floor", "--pid", &pid];
     assert_delivered(&bench(&[&flags, &SMALL[..]].concat()), &["floor", "target"], 320);

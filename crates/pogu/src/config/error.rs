@@ -12,12 +12,12 @@ use toml::de::{DeTable, DeValue};
 #[non_exhaustive]
 pub enum ConfigError {
     /// The file could not be read.
-    #[error("cannot read the configuration {path}: {source}")]
+    #[error("cannot read the configuration {path}: {cause}")]
     Read {
         /// The file that was asked for.
         path: String,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A key or a value is wrong; the text names it, and how to put it right.
     #[error(transparent)]

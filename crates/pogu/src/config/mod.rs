@@ -99,7 +99,7 @@ impl Config {
         let name = path.display().to_string();
         match fs::read_to_string(path) {
             Ok(text) => Config::parse(&text, &name),
-            Err(source) => Err(ConfigError::Read { path: name, source }),
+            Err(cause) => Err(ConfigError::Read { path: name, cause }),
         }
     }
 

@@ -119,7 +119,7 @@ fn a_closed_connection_is_a_fault() {
 
 #[test]
 fn a_websocket_fan_out_reaches_the_publisher_too_and_is_counted_once() {
-    let url = format!("ws://{}/room?n={{n}}", peers::websocket(Fault::None));
+    let url = format!("ws://{}/room?n={{i}}", peers::websocket(Fault::None));
     let target = Target::parse(&url).unwrap();
     let measured = fan_out(&stage(target.clone(), Via::Ws, target), STALL);
     assert_faultless(&measured, u64::from(MESSAGES), SUBSCRIBERS);

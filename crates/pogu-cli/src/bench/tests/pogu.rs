@@ -73,8 +73,8 @@ fn echo_by_every_way() {
     let address = serve();
     for (url, via) in [
         (format!("ws://{address}/echo"), Via::Ws),
-        (format!("ws://{address}/topics/bench.ws.{{n}}"), Via::Ws),
-        (format!("tcp://{address}/bench.tcp.{{n}}"), Via::Tcp),
+        (format!("ws://{address}/topics/bench.ws.{{i}}"), Via::Ws),
+        (format!("tcp://{address}/bench.tcp.{{i}}"), Via::Tcp),
     ] {
         let measured = echoed(Target::parse(&url).unwrap(), via, 4, STALL);
         assert_faultless(&measured, 10 * u64::from(super::MESSAGES), 1);
