@@ -1,5 +1,6 @@
 """pogu on free ports of its own, for as long as a `with` block lasts."""
 
+import random
 import socket
 import subprocess
 import tempfile
@@ -11,12 +12,11 @@ STOP_SECONDS = 15
 
 
 def free_port():
-    """A port that neither TCP nor UDP uses now."""
-    for _ in range(100):
+    """A port that neither TCP nor UDP uses now, below those that the system gives to clients."""
+    for port in random.sample(range(20_000, 30_000), 100):
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port = tcp.getsockname()[1]
             try:
+                tcp.bind(("127.0.0.1", port))
                 udp.bind(("127.0.0.1", port))
             except OSError:
                 continue
