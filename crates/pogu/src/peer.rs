@@ -194,11 +194,7 @@ impl Peer {
 
     /// All its subscriptions.
     pub(crate) fn subscriptions(&self) -> &[SubscriptionId] {
-        match &self.dialect {
-            Dialect::Plain(plain) => plain.subscription.as_slice(),
-            Dialect::Pogu(pogu) => pogu.subscriptions(),
-            Dialect::Handler(_) => &[],
-        }
+        self.dialect.subscriptions()
     }
 
     /// Bytes of its own answers and of a cut write: while they are many, its input stays unread.
@@ -299,15 +295,7 @@ impl Peer {
     /// Answers a publish that was asked for with number `seq`.
     pub(crate) fn published(&mut self, seq: u64, result: Result<Cursor, PublishError>, core: &mut Core) {
         let wrap = self.wrap();
-        let Dialect::Pogu(pogu) = &mut self.dialect else {
-            return;
-        };
-        let mut answer = Vec::new();
-        wrap.put(&mut answer, core, |out| match result {
-            Ok(cursor) => pogu::ok(seq, Some(&cursor), None, out),
-            Err(error) => pogu::error("refused", Some(seq), &error.to_string(), out),
-        });
-        pogu.talk.answer_publish(seq, answer, &mut self.out);
+        self.dialect.published(seq, result, wrap, &mut self.out, core);
     }
 
     /// Tells that `missed` messages (where the number is known) were lost on the way to it, before what comes next.

@@ -1,205 +1,63 @@
-//! What messages mean: the plain and the pogu dialect, from what a peer said to what the hub is asked.
+//! The pogu dialect: commands of one line, each answered, in the order in which they came.
 
-use std::collections::VecDeque;
+use pogu_hub::{After, Cursor, Draft, PublishError, Selector, SubscribeOutcome, SubscriptionId, Topic};
+use pogu_proto::pogu;
 
-use bytes::Bytes;
-use pogu_hub::{After, Draft, Kind, Selector, SubscribeOutcome, SubscriptionId, Topic};
-use pogu_proto::framing::{self, Framing};
-use pogu_proto::{Reader, pogu, ws};
-
+use super::answers::Answers;
+use super::{Input, Speaker, Wrap, parse_publish_topic};
 use crate::core::{Core, Waiting};
-use crate::handler::Handler;
 use crate::http::NAME_MAX;
-use crate::id::PeerId;
 use crate::json;
-use crate::metrics::Way;
 use crate::peer::Ending;
-
-/// What messages mean.
-pub(crate) enum Dialect {
-    Plain(Plain),
-    Pogu(Box<Pogu>),
-    Handler(Handler),
-}
-
-/// The URL, or the configuration of a bound port, names the topic; a message is a body.
-pub(crate) struct Plain {
-    /// What is received is published here; `None` where nothing can be published, as under a pattern.
-    pub(crate) topic: Option<Topic>,
-    pub(crate) echo: bool,
-    pub(crate) framing: Framing,
-    pub(crate) decoder: framing::Decoder,
-    pub(crate) subscription: Option<SubscriptionId>,
-}
-
-impl Plain {
-    pub(crate) fn new(topic: Option<Topic>, framing: Framing) -> Self {
-        Self {
-            topic,
-            echo: true,
-            framing,
-            decoder: framing::Decoder::new(),
-            subscription: None,
-        }
-    }
-}
 
 /// One-line commands; each is counted, and its answer names the count.
 #[derive(Default)]
 pub(crate) struct Pogu {
     decoder: pogu::Decoder,
-    pub(crate) talk: Talk,
+    talk: Talk,
 }
 
 impl Pogu {
     pub(crate) fn subscriptions(&self) -> &[SubscriptionId] {
         &self.talk.subscriptions
     }
+
+    pub(super) fn is_between_commands(&self) -> bool {
+        self.decoder.is_empty()
+    }
+
+    pub(super) fn published(
+        &mut self,
+        seq: u64,
+        result: Result<Cursor, PublishError>,
+        wrap: Wrap,
+        out: &mut Vec<u8>,
+        core: &mut Core,
+    ) {
+        let mut answer = Vec::new();
+        wrap.put(&mut answer, core, |out| match result {
+            Ok(cursor) => pogu::ok(seq, Some(&cursor), None, out),
+            Err(error) => pogu::error("refused", Some(seq), &error.to_string(), out),
+        });
+        self.talk.answers.arrived(seq, answer, out);
+    }
 }
 
 /// Where a conversation of commands stands.
 #[derive(Default)]
-pub(crate) struct Talk {
+struct Talk {
     seq: u64,
     /// Commands refused in a row.
     refused: u32,
-    /// Answers that wait for that of a publish before them: a session is answered in the order in which it spoke.
-    held: VecDeque<Held>,
+    answers: Answers,
     subscriptions: Vec<SubscriptionId>,
-}
-
-enum Held {
-    /// The answer to this publish is still to come.
-    Publish(u64),
-    /// Whole answers.
-    Ready(Vec<u8>),
-}
-
-impl Talk {
-    /// The answer to publish `seq` has come: it goes out in its turn, with those that waited for it.
-    pub(crate) fn answer_publish(&mut self, seq: u64, answer: Vec<u8>, out: &mut Vec<u8>) {
-        let waiting = |held: &&mut Held| matches!(held, Held::Publish(other) if *other == seq);
-        if let Some(held) = self.held.iter_mut().find(waiting) {
-            *held = Held::Ready(answer);
-        }
-        while let Some(Held::Ready(bytes)) = self.held.front() {
-            out.extend_from_slice(bytes);
-            self.held.pop_front();
-        }
-        if self.held.is_empty() {
-            self.held = VecDeque::new();
-        }
-    }
 }
 
 /// Commands refused in a row before the conversation is ended: a peer that reads no answers learns nothing from more.
 const REFUSALS_MAX: u32 = 100;
 
-impl Dialect {
-    /// Whether a byte stream stands between two of its units.
-    pub(crate) fn is_between_units(&self) -> bool {
-        match self {
-            Dialect::Plain(plain) => plain.decoder.is_empty(),
-            Dialect::Pogu(pogu) => pogu.decoder.is_empty(),
-            Dialect::Handler(_) => true,
-        }
-    }
-}
-
-/// A message of the carrier, or a piece of its byte stream.
-pub(crate) enum Input<'a> {
-    Bytes(Reader<'a>),
-    Text(&'a [u8]),
-    Binary(&'a [u8]),
-}
-
-/// How one answer of a dialect rides on its carrier.
-#[derive(Clone, Copy)]
-pub(crate) enum Wrap {
-    Line,
-    Frame(Option<ws::Deflate>),
-    Datagram,
-}
-
-impl Wrap {
-    pub(crate) fn put(self, out: &mut Vec<u8>, core: &mut Core, write: impl FnOnce(&mut Vec<u8>)) {
-        match self {
-            // Answers hold no line feed: it parts the datagrams too.
-            Wrap::Line | Wrap::Datagram => {
-                write(out);
-                out.push(b'\n');
-            }
-            Wrap::Frame(deflate) => {
-                let mut scratch = std::mem::take(&mut core.scratch);
-                scratch.clear();
-                write(&mut scratch);
-                crate::form::frame(ws::Kind::Text, &scratch, deflate, &mut core.codec, out);
-                core.scratch = scratch;
-            }
-        }
-    }
-}
-
-/// What a dialect may touch while it hears a peer.
-pub(crate) struct Speaker<'a> {
-    pub(crate) id: PeerId,
-    pub(crate) wrap: Wrap,
-    pub(crate) way: Way,
-    pub(crate) out: &'a mut Vec<u8>,
-    pub(crate) catching_up: &'a mut Vec<SubscriptionId>,
-    pub(crate) core: &'a mut Core,
-    /// Commands or messages that were whole.
-    pub(crate) units: usize,
-}
-
 impl Speaker<'_> {
-    pub(crate) fn hear(&mut self, dialect: &mut Dialect, input: Input<'_>) -> Result<(), Ending> {
-        match dialect {
-            Dialect::Plain(plain) => self.hear_plain(plain, input),
-            Dialect::Pogu(pogu) => self.hear_pogu(pogu, input),
-            Dialect::Handler(_) => Ok(()),
-        }
-    }
-
-    fn hear_plain(&mut self, plain: &mut Plain, input: Input<'_>) -> Result<(), Ending> {
-        let Some(topic) = &plain.topic else {
-            return Err(Ending::Violation(
-                "a pattern can be read but not published to".into(),
-            ));
-        };
-        match input {
-            Input::Text(body) => self.publish_plain(topic, Kind::Text, body),
-            Input::Binary(body) => {
-                let kind = if matches!(self.wrap, Wrap::Frame(_)) {
-                    Kind::Binary
-                } else {
-                    text_or_binary(body)
-                };
-                self.publish_plain(topic, kind, body);
-            }
-            Input::Bytes(mut reader) => {
-                let limit = self.core.config.limits.message.bytes();
-                loop {
-                    match plain.decoder.next(plain.framing, limit, &mut reader) {
-                        Ok(Some(body)) => self.publish_plain(topic, text_or_binary(body), body),
-                        Ok(None) => break,
-                        Err(error) => return Err(Ending::Violation(error.to_string())),
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn publish_plain(&mut self, topic: &Topic, kind: Kind, body: &[u8]) {
-        self.units += 1;
-        self.core.counters.received(self.way, body.len());
-        let mut draft = Draft::new(topic.clone(), kind, Bytes::copy_from_slice(body));
-        draft.origin = self.core.origin(self.id);
-        self.core.draft(draft);
-    }
-
-    fn hear_pogu(&mut self, pogu: &mut Pogu, input: Input<'_>) -> Result<(), Ending> {
+    pub(super) fn hear_pogu(&mut self, pogu: &mut Pogu, input: Input<'_>) -> Result<(), Ending> {
         let Pogu { decoder, talk } = pogu;
         let mut reader = match input {
             Input::Text(command) | Input::Binary(command) => {
@@ -296,7 +154,7 @@ impl Speaker<'_> {
                 draft.origin = self.core.origin(self.id);
                 draft.receipt = self.core.receipt(Waiting::Peer { peer: self.id, seq });
                 if draft.receipt.is_some() {
-                    talk.held.push_back(Held::Publish(seq));
+                    talk.answers.expect(seq);
                 }
                 self.core.draft(draft);
             }
@@ -357,15 +215,8 @@ impl Speaker<'_> {
     }
 
     fn answer(&mut self, talk: &mut Talk, write: impl FnOnce(&mut Vec<u8>)) {
-        match talk.held.back_mut() {
-            None => self.wrap.put(self.out, self.core, write),
-            Some(Held::Ready(bytes)) => self.wrap.put(bytes, self.core, write),
-            Some(Held::Publish(_)) => {
-                let mut bytes = Vec::new();
-                self.wrap.put(&mut bytes, self.core, write);
-                talk.held.push_back(Held::Ready(bytes));
-            }
-        }
+        let place = talk.answers.place(self.out);
+        self.wrap.put(place, self.core, write);
     }
 
     fn refuse(&mut self, talk: &mut Talk, name: &str, why: &str) -> Result<(), Ending> {
@@ -380,26 +231,5 @@ impl Speaker<'_> {
             pogu::bye("refused", "too many commands in a row could not be done", out)
         });
         Err(Ending::Finished)
-    }
-}
-
-/// A topic that clients may publish to.
-pub(crate) fn parse_publish_topic(topic: &str) -> Result<Topic, String> {
-    let topic: Topic = topic
-        .parse()
-        .map_err(|error: pogu_hub::TopicError| error.to_string())?;
-    if topic.is_reserved() {
-        return Err(format!(
-            "`{topic}` belongs to the server: a first token beginning with `$` cannot be published to"
-        ));
-    }
-    Ok(topic)
-}
-
-fn text_or_binary(body: &[u8]) -> Kind {
-    if std::str::from_utf8(body).is_ok() {
-        Kind::Text
-    } else {
-        Kind::Binary
     }
 }
