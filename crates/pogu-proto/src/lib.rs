@@ -19,6 +19,7 @@ pub mod pogu;
 mod reader;
 pub mod sniff;
 pub mod sse;
+pub mod stomp;
 mod time;
 mod too_long;
 pub mod ws;

@@ -1,0 +1,4 @@
+mod pair;
+
+use super::*;
+use crate::{Reader, Time};
