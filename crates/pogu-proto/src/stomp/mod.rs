@@ -59,6 +59,7 @@ mod frame;
 mod header;
 mod heart_beat;
 mod request;
+pub mod selector;
 mod session;
 mod version;
 mod violation;
