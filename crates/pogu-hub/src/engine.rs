@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::cursor::{After, Cursor};
 use crate::interest::Route;
-use crate::limits::{Limits, Rule};
+use crate::limits::{Limits, Policy, Rule};
 use crate::memory::Memory;
 use crate::message::{Draft, Message, PublishError};
 use crate::selector::{Pattern, Selector};
@@ -76,6 +76,20 @@ pub struct Stats {
     pub evicted: u64,
     /// Idempotency keys remembered.
     pub keys: usize,
+    /// Queues there are.
+    pub queues: usize,
+    /// Consumers of queues.
+    pub consumers: usize,
+    /// Messages that queues hold, with those that are delivered and not settled.
+    pub queue_messages: usize,
+    /// What they count together, in bytes.
+    pub queue_bytes: usize,
+    /// Messages that went to a dead-letter queue.
+    pub dead_lettered: u64,
+    /// Messages that expired in a queue.
+    pub expired: u64,
+    /// Messages that a full queue that drops its oldest has lost, and those that had no dead-letter queue to go to.
+    pub dropped: u64,
 }
 
 impl Engine {
@@ -83,11 +97,25 @@ impl Engine {
         Engine::Memory(Box::new(Memory::new(epoch, rules, limits)))
     }
 
-    /// Stamps a draft, stores it and gives it back.
+    /// Stamps a draft for a topic, stores it and gives it back.
     #[inline]
     pub(crate) fn publish(&mut self, now: u64, draft: Draft) -> Result<Published<'_>, PublishError> {
         match self {
             Engine::Memory(memory) => memory.publish(now, draft),
+        }
+    }
+
+    /// The earlier message with the topic (or queue) and idempotency key of this draft.
+    pub(crate) fn repeats(&mut self, now: u64, draft: &Draft) -> Result<Option<Cursor>, PublishError> {
+        match self {
+            Engine::Memory(memory) => memory.repeats(now, draft),
+        }
+    }
+
+    /// Stamps a draft for a queue, which repeats none, and gives it back. The queue keeps it, the engine does not.
+    pub(crate) fn stamp(&mut self, now: u64, draft: Draft) -> Arc<Message> {
+        match self {
+            Engine::Memory(memory) => memory.stamp(now, draft, Policy::default()),
         }
     }
 

@@ -4,10 +4,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cursor::Cursor;
+use crate::interest::LaneSet;
 use crate::limits::Limits;
 use crate::message::{Message, PublishError};
+use crate::queue::{Delivery, QueueTicket};
 
-/// What a lane finds in its inbox, in the engine's order; a receipt comes after its message.
+/// What a lane finds in its inbox. Messages and receipts are in the engine's order, a receipt after its message; what one call
+/// delivers from queues comes after them.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// A message that some subscription of the lane matches.
@@ -19,6 +22,10 @@ pub enum Event {
         /// Where the message is, or why it was not published.
         result: Result<Cursor, PublishError>,
     },
+    /// A message of a queue, for a consumer of the lane.
+    Delivery(Delivery),
+    /// A queue had more to do than one call may: the lane is to call [`Hub::scan`](crate::Hub::scan).
+    Scan(QueueTicket),
 }
 
 /// The inboxes of all lanes.
@@ -37,21 +44,53 @@ struct Inbox {
     over: bool,
 }
 
-/// Events of one batch for one lane, collected before its inbox is locked.
+/// Events of one call by lane, collected before the inboxes are locked.
+pub(crate) struct Outbox {
+    batches: Vec<Batch>,
+    /// The lanes that have some.
+    touched: LaneSet,
+}
+
 #[derive(Default)]
-pub(crate) struct Batch {
+struct Batch {
     events: Vec<Event>,
     bytes: usize,
 }
 
-impl Batch {
-    pub(crate) fn message(&mut self, message: &Arc<Message>) {
-        self.bytes += message.size();
-        self.events.push(Event::Message(Arc::clone(message)));
+impl Outbox {
+    pub(crate) fn new(lanes: usize) -> Outbox {
+        Outbox {
+            batches: (0..lanes).map(|_| Batch::default()).collect(),
+            touched: LaneSet::default(),
+        }
     }
 
-    pub(crate) fn receipt(&mut self, ticket: u64, result: Result<Cursor, PublishError>) {
-        self.events.push(Event::Receipt { ticket, result });
+    #[inline]
+    pub(crate) fn message(&mut self, lane: usize, message: &Arc<Message>) {
+        self.put(lane, message.size(), Event::Message(Arc::clone(message)));
+    }
+
+    pub(crate) fn receipt(&mut self, lane: u16, ticket: u64, result: Result<Cursor, PublishError>) {
+        self.put(usize::from(lane), 0, Event::Receipt { ticket, result });
+    }
+
+    pub(crate) fn delivery(&mut self, lane: u16, delivery: Delivery) {
+        let size = delivery.message.size();
+        self.put(usize::from(lane), size, Event::Delivery(delivery));
+    }
+
+    pub(crate) fn scan(&mut self, lane: u16, ticket: QueueTicket) {
+        self.put(usize::from(lane), 0, Event::Scan(ticket));
+    }
+
+    /// A lane that the hub does not have gets nothing.
+    #[inline]
+    fn put(&mut self, lane: usize, size: usize, event: Event) {
+        if let Some(batch) = self.batches.get_mut(lane) {
+            batch.bytes += size;
+            batch.events.push(event);
+            self.touched.insert(lane);
+        }
     }
 }
 
@@ -73,8 +112,21 @@ impl Inboxes {
         self.over.load(Ordering::Relaxed) != 0
     }
 
+    /// Moves all events into the inboxes; gives the lanes whose inbox was empty.
+    pub(crate) fn send(&self, outbox: &mut Outbox) -> LaneSet {
+        let mut woken = LaneSet::default();
+        let Outbox { batches, touched } = outbox;
+        for lane in touched.iter() {
+            if self.append(lane, &mut batches[lane]) {
+                woken.insert(lane);
+            }
+        }
+        touched.clear();
+        woken
+    }
+
     /// Moves a batch into the inbox of a lane; true if the inbox was empty.
-    pub(crate) fn append(&self, lane: usize, batch: &mut Batch) -> bool {
+    fn append(&self, lane: usize, batch: &mut Batch) -> bool {
         let Some(inbox) = self.lanes.get(lane) else {
             return false;
         };

@@ -1,4 +1,4 @@
-//! Which lanes have a subscriber for a topic.
+//! Who wants a topic: the lanes with a subscriber, and the queues that are bound to it.
 
 use std::collections::HashMap;
 
@@ -15,19 +15,28 @@ pub(crate) struct LaneSet {
     rest: Vec<u64>,
 }
 
-/// The lanes of one topic as they were at some generation of the patterns: kept with the topic, so that publishing
+/// Who gets the messages of a selector, or of a topic.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Audience {
+    /// Those with a live subscriber.
+    pub(crate) lanes: LaneSet,
+    /// The slots of the queues that are bound.
+    pub(crate) queues: Vec<u32>,
+}
+
+/// The audience of one topic as it was at some generation of the patterns: kept with the topic, so that publishing
 /// again asks nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Route {
     generation: u64,
-    lanes: LaneSet,
+    audience: Audience,
 }
 
-/// The selectors with a live subscriber, and the lanes that have one. Its size follows the subscriptions'.
+/// The selectors with a live subscriber or a bound queue, and whose they are. Its size follows theirs.
 pub(crate) struct Interest {
-    topics: HashMap<Topic, LaneSet, RandomState>,
-    patterns: Trie<LaneSet>,
-    /// Changes with every change of a pattern's lanes, which no route can know otherwise. Never 0: that is a stale route.
+    topics: HashMap<Topic, Audience, RandomState>,
+    patterns: Trie<Audience>,
+    /// Changes with every change of a pattern's audience, which no route can know otherwise. Never 0: that is a stale route.
     generation: u64,
 }
 
@@ -42,58 +51,77 @@ impl Interest {
 
     /// The lane got its first live subscriber of this selector. `route` is that of the topic, where the selector is one.
     pub(crate) fn add(&mut self, lane: usize, selector: &Selector, route: Option<&mut Route>) {
-        match selector {
-            Selector::Topic(topic) => self.topics.entry(topic.clone()).or_default().insert(lane),
-            Selector::Pattern(pattern) => self.patterns.entry(pattern).get_or_insert_default().insert(lane),
-        }
-        self.changed(selector, route);
+        self.change(selector, route, |audience| audience.lanes.insert(lane));
     }
 
     /// The lane lost its last live subscriber of this selector.
     pub(crate) fn remove(&mut self, lane: usize, selector: &Selector, route: Option<&mut Route>) {
-        match selector {
-            Selector::Topic(topic) => {
-                if let Some(lanes) = self.topics.get_mut(topic) {
-                    lanes.remove(lane);
-                    if lanes.is_empty() {
-                        self.topics.remove(topic);
-                    }
-                }
-            }
-            Selector::Pattern(pattern) => {
-                if let Some(lanes) = self.patterns.get_mut(pattern) {
-                    lanes.remove(lane);
-                    if lanes.is_empty() {
-                        self.patterns.remove(pattern);
-                    }
-                }
-            }
-        }
-        self.changed(selector, route);
+        self.change(selector, route, |audience| audience.lanes.remove(lane));
     }
 
-    /// The lanes with a match, from the route if it is fresh.
-    pub(crate) fn lanes<'a>(&self, topic: &Topic, route: &'a mut Route) -> &'a LaneSet {
+    /// A queue gets what is published to this selector.
+    pub(crate) fn bind(&mut self, queue: u32, selector: &Selector, route: Option<&mut Route>) {
+        self.change(selector, route, |audience| audience.queues.push(queue));
+    }
+
+    /// The queue no longer does.
+    pub(crate) fn unbind(&mut self, queue: u32, selector: &Selector, route: Option<&mut Route>) {
+        self.change(selector, route, |audience| {
+            audience.queues.retain(|&bound| bound != queue);
+        });
+    }
+
+    /// Who gets the messages of this topic, from the route if it is fresh.
+    pub(crate) fn audience<'a>(&self, topic: &Topic, route: &'a mut Route) -> &'a Audience {
         if route.generation != self.generation {
             route.generation = self.generation;
-            route.lanes.clear();
-            if let Some(lanes) = self.topics.get(topic) {
-                route.lanes.join(lanes);
+            route.audience.clear();
+            if let Some(audience) = self.topics.get(topic) {
+                route.audience.join(audience);
             }
-            self.patterns.matching(topic, |lanes| route.lanes.join(lanes));
+            self.patterns
+                .matching(topic, |audience| route.audience.join(audience));
         }
-        &route.lanes
+        &route.audience
     }
 
-    fn changed(&mut self, selector: &Selector, route: Option<&mut Route>) {
+    fn change(&mut self, selector: &Selector, route: Option<&mut Route>, change: impl FnOnce(&mut Audience)) {
         match selector {
-            Selector::Topic(_) => {
+            Selector::Topic(topic) => {
+                let audience = self.topics.entry(topic.clone()).or_default();
+                change(audience);
+                if audience.is_empty() {
+                    self.topics.remove(topic);
+                }
                 if let Some(route) = route {
                     route.generation = 0;
                 }
             }
-            Selector::Pattern(_) => self.generation += 1,
+            Selector::Pattern(pattern) => {
+                let audience = self.patterns.entry(pattern).get_or_insert_default();
+                change(audience);
+                if audience.is_empty() {
+                    self.patterns.remove(pattern);
+                }
+                self.generation += 1;
+            }
         }
+    }
+}
+
+impl Audience {
+    fn join(&mut self, other: &Audience) {
+        self.lanes.join(&other.lanes);
+        self.queues.extend_from_slice(&other.queues);
+    }
+
+    fn clear(&mut self) {
+        self.lanes.clear();
+        self.queues.clear();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.lanes.is_empty() && self.queues.is_empty()
     }
 }
 
@@ -159,7 +187,8 @@ mod tests {
 
     fn lanes(interest: &Interest, topic: &str, route: &mut Route) -> Vec<usize> {
         interest
-            .lanes(&topic.parse().expect(topic), route)
+            .audience(&topic.parse().expect(topic), route)
+            .lanes
             .iter()
             .collect()
     }
@@ -198,6 +227,36 @@ mod tests {
         assert_eq!(lanes(&interest, "a.b", &mut route), [70]);
         interest.remove(70, &pattern, None);
         assert!(lanes(&interest, "a.b", &mut route).is_empty());
+        assert!(interest.topics.is_empty());
+    }
+
+    #[test]
+    fn bound_queues_are_found_beside_the_lanes() {
+        let mut interest = Interest::new();
+        let mut route = Route::default();
+        let topic: Selector = "a.b".parse().expect("a topic");
+        let pattern: Selector = "a.*".parse().expect("a pattern");
+        let mut queues = |interest: &Interest| {
+            let topic = "a.b".parse().expect("a topic");
+            interest.audience(&topic, &mut route).queues.clone()
+        };
+        interest.bind(7, &pattern, None);
+        interest.add(1, &pattern, None);
+        assert_eq!(queues(&interest), [7]);
+        interest.bind(8, &pattern, None);
+        interest.remove(1, &pattern, None);
+        assert_eq!(queues(&interest), [7, 8]);
+        interest.unbind(7, &pattern, None);
+        assert_eq!(queues(&interest), [8]);
+        interest.unbind(8, &pattern, None);
+        assert_eq!(queues(&interest), []);
+
+        let mut route = Route::default();
+        interest.bind(9, &topic, Some(&mut route));
+        let name = "a.b".parse().expect("a topic");
+        assert_eq!(interest.audience(&name, &mut route).queues, [9]);
+        interest.unbind(9, &topic, Some(&mut route));
+        assert_eq!(interest.audience(&name, &mut route).queues, []);
         assert!(interest.topics.is_empty());
     }
 }

@@ -40,6 +40,30 @@ impl Default for Rule {
     }
 }
 
+/// What holds for the queues of a pattern. The first rule that matches a queue's name wins; a queue without one gets the default.
+#[derive(Debug, Clone)]
+pub struct QueueRule {
+    /// The queues it holds for.
+    pub pattern: Selector,
+    /// Messages that each queue holds, with those that are delivered and not settled.
+    pub messages: usize,
+    /// The same in bytes, as [`Message::size`](crate::Message::size) counts them.
+    pub bytes: usize,
+    /// How often a message is delivered, at least once. One that would be delivered more often goes to the dead-letter queue.
+    pub delivery_limit: u32,
+}
+
+impl Default for QueueRule {
+    fn default() -> QueueRule {
+        QueueRule {
+            pattern: Selector::Pattern(Pattern::all()),
+            messages: 1_000_000,
+            bytes: 256 << 20,
+            delivery_limit: 20,
+        }
+    }
+}
+
 /// The bounds of the hub.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -59,6 +83,12 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Messages of one page of history, in bytes; a page has at least one message however large.
     pub page_bytes: usize,
+    /// Queues of all kinds.
+    pub queues: usize,
+    /// Consumers of all queues together.
+    pub consumers: usize,
+    /// All messages in queues, as [`Message::size`](crate::Message::size) counts them, in bytes.
+    pub queue_bytes: usize,
 }
 
 impl Default for Limits {
@@ -72,6 +102,9 @@ impl Default for Limits {
             key_age_ms: 5 * 60 * 1000,
             subscriptions: 1 << 20,
             page_bytes: 1 << 20,
+            queues: 65_536,
+            consumers: 262_144,
+            queue_bytes: 512 << 20,
         }
     }
 }

@@ -6,8 +6,8 @@ use crate::cursor::Cursor;
 use crate::limits::Policy;
 use crate::topic::Topic;
 
-/// What a message costs beside its bytes, counted against mailboxes and history: its own struct, and its places in a
-/// ring, a log, an inbox and a mailbox.
+/// What a message costs beside its bytes, counted against mailboxes, queues and history: its own struct, and its places in
+/// a ring, a log, an inbox and a mailbox, or in a queue.
 pub const MESSAGE_OVERHEAD: usize = 256;
 
 /// The longest idempotency key, in bytes.
@@ -24,12 +24,25 @@ pub enum Kind {
     Binary,
 }
 
+/// What a message is published to. Topics and queues have the same names, and nothing else in common: a topic `a` and a
+/// queue `a` know nothing of each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum To {
+    /// All who are subscribed get it, and history keeps it.
+    #[default]
+    Topic,
+    /// One consumer gets it, and it is kept until that one has accepted it.
+    Queue,
+}
+
 /// A published message. Shared by all lanes and never changed.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Message {
-    /// Where it was published.
+    /// Where it was published: the name of a topic or of a queue.
     pub topic: Topic,
+    /// Which of the two.
+    pub to: To,
     /// Its place in the one total order.
     pub cursor: Cursor,
     /// When it was published, in milliseconds since 1970.
@@ -48,14 +61,18 @@ pub struct Message {
     pub origin: u64,
     /// What a full mailbox does with it.
     pub policy: Policy,
+    /// From when on no queue delivers it, in milliseconds since 1970. Topics and history do not look at it.
+    pub expires: Option<u64>,
     size: usize,
 }
 
 /// A message to be published.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// Where to publish it.
+    /// Where to publish it: the name of a topic or of a queue.
     pub topic: Topic,
+    /// Which of the two.
+    pub to: To,
     /// How its body crosses.
     pub kind: Kind,
     /// The content type, where it is not the default of the kind.
@@ -68,9 +85,11 @@ pub struct Draft {
     pub body: Bytes,
     /// An opaque id of the publisher; 0 is none. A subscription can leave out one origin.
     pub origin: u64,
-    /// An idempotency key of at most [`KEY_BYTES_MAX`] bytes: while it is remembered, a second draft with the same topic
-    /// and key is not published, and its receipt gives the cursor of the first.
+    /// An idempotency key of at most [`KEY_BYTES_MAX`] bytes: while it is remembered, a second draft with the same topic (or
+    /// queue) and key is not published, and its receipt gives the cursor of the first.
     pub key: Option<Box<str>>,
+    /// From when on no queue delivers it, in milliseconds since 1970.
+    pub expires: Option<u64>,
     /// Whom to tell the outcome.
     pub receipt: Option<Receipt>,
 }
@@ -91,6 +110,21 @@ pub enum PublishError {
     /// The idempotency key has more than [`KEY_BYTES_MAX`] bytes.
     #[error("an idempotency key has at most {KEY_BYTES_MAX} bytes, this one has {0}")]
     KeyTooLong(usize),
+    /// The queue holds as many messages as its [`QueueRule`](crate::QueueRule) allows.
+    #[error("the queue is full (limit {0} messages)")]
+    QueueMessages(usize),
+    /// With this message the queue would hold more bytes than its [`QueueRule`](crate::QueueRule) allows.
+    #[error("the queue is full (limit {0} bytes)")]
+    QueueBytes(usize),
+    /// With this message all queues together would hold more than [`Limits::queue_bytes`](crate::Limits::queue_bytes).
+    #[error("the queues of the server are full (limit {0} bytes)")]
+    AllQueues(usize),
+    /// The queue is not there, and there are as many as [`Limits::queues`](crate::Limits::queues) allows.
+    #[error("the server has no room for another queue (limit {0})")]
+    TooManyQueues(usize),
+    /// The queue is reserved (`$`) and not there: messages do not make such a queue.
+    #[error("there is no such queue")]
+    NoQueue,
 }
 
 impl Kind {
@@ -110,17 +144,18 @@ impl Message {
         self.content_type.as_deref().unwrap_or(self.kind.content_type())
     }
 
-    /// What it counts against mailboxes and history, in bytes: all its texts and its body, and [`MESSAGE_OVERHEAD`].
+    /// What it counts against mailboxes, queues and history, in bytes: all its texts and its body, and [`MESSAGE_OVERHEAD`].
     pub fn size(&self) -> usize {
         self.size
     }
 }
 
 impl Draft {
-    /// A draft with nothing but the necessary.
+    /// A draft for a topic with nothing but the necessary.
     pub fn new(topic: Topic, kind: Kind, body: impl Into<Bytes>) -> Draft {
         Draft {
             topic,
+            to: To::Topic,
             kind,
             content_type: None,
             event: None,
@@ -128,28 +163,44 @@ impl Draft {
             body: body.into(),
             origin: 0,
             key: None,
+            expires: None,
             receipt: None,
         }
     }
 
-    /// Makes the message of it. The engine does; a test of something else may.
+    /// A draft for a queue with nothing but the necessary.
+    pub fn to_queue(queue: Topic, kind: Kind, body: impl Into<Bytes>) -> Draft {
+        Draft {
+            to: To::Queue,
+            ..Draft::new(queue, kind, body)
+        }
+    }
+
+    /// What its message will count, as [`Message::size`] does.
     #[inline]
-    pub fn stamp(self, cursor: Cursor, time: u64, policy: Policy) -> Message {
+    pub fn size(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let headers: usize = self
             .headers
             .iter()
             .map(|(name, value)| name.len() + value.len())
             .sum();
-        let size = MESSAGE_OVERHEAD
+        MESSAGE_OVERHEAD
             + self.topic.len()
             + self.body.len()
             + text(&self.content_type)
             + text(&self.event)
             + headers
-            + self.headers.len() * size_of::<(Box<str>, Box<str>)>();
+            + self.headers.len() * size_of::<(Box<str>, Box<str>)>()
+    }
+
+    /// Makes the message of it. The engine does; a test of something else may.
+    #[inline]
+    pub fn stamp(self, cursor: Cursor, time: u64, policy: Policy) -> Message {
+        let size = self.size();
         Message {
             topic: self.topic,
+            to: self.to,
             cursor,
             time,
             kind: self.kind,
@@ -159,6 +210,7 @@ impl Draft {
             body: self.body,
             origin: self.origin,
             policy,
+            expires: self.expires,
             size,
         }
     }
@@ -188,7 +240,9 @@ mod tests {
         let mut draft = Draft::new(Topic::trusted("abc"), Kind::Text, "four");
         draft.event = Some("five5".into());
         draft.headers = vec![("n".into(), "v".into())];
+        let size = draft.size();
         let message = draft.stamp(Cursor { epoch: 1, seq: 1 }, 0, Policy::default());
         assert_eq!(message.size(), MESSAGE_OVERHEAD + 3 + 4 + 5 + 2 + 32);
+        assert_eq!(message.size(), size);
     }
 }

@@ -8,6 +8,7 @@ use slab::Slab;
 
 use crate::cursor::{After, Cursor};
 use crate::engine::{Position, Slice};
+use crate::filter::Filter;
 use crate::hub::{Core, Hub};
 use crate::message::Message;
 use crate::selector::Selector;
@@ -26,6 +27,8 @@ pub struct Subscriptions {
     groups: Slab<Group>,
     topics: HashMap<crate::topic::Topic, usize, RandomState>,
     patterns: Trie<usize>,
+    /// Of the few subscriptions that have one.
+    filters: HashMap<SubscriptionId, Filter, RandomState>,
     generation: u32,
 }
 
@@ -59,7 +62,7 @@ pub enum SubscribeError {
 }
 
 /// A page for a subscription that is catching up. It can be empty without being the last, where a pattern has few
-/// matches among many messages.
+/// matches among many messages, or a filter admits few.
 #[derive(Debug, Clone, Default)]
 pub struct CatchUp {
     /// In order, oldest first.
@@ -84,6 +87,7 @@ enum State {
 
 struct CatchingUp {
     peer: u32,
+    filtered: bool,
     position: Position,
     exclude_origin: u64,
 }
@@ -99,6 +103,8 @@ struct Group {
 struct Member {
     id: SubscriptionId,
     peer: u32,
+    /// Whether the table of filters has one for it.
+    filtered: bool,
     /// What is not newer was in the inbox before, or in a page.
     from_seq: u64,
     exclude_origin: u64,
@@ -120,12 +126,15 @@ impl Subscriptions {
             groups: Slab::new(),
             topics: HashMap::default(),
             patterns: Trie::new(),
+            filters: HashMap::default(),
             generation: 0,
         }
     }
 
     /// Subscribes a peer. What begins at the head is live at once; anything else catches up. Messages of `exclude_origin` (0:
-    /// none) are left out. A cursor beyond the head counts as the head; one of another epoch as the earliest, with a gap.
+    /// none) and those that do not meet the filter are left out. A cursor beyond the head counts as the head; one of another epoch
+    /// as the earliest, with a gap.
+    #[expect(clippy::too_many_arguments, reason = "all of them say what is asked for")]
     pub fn subscribe(
         &mut self,
         hub: &Hub,
@@ -134,6 +143,7 @@ impl Subscriptions {
         selector: Selector,
         after: After,
         exclude_origin: u64,
+        filter: Option<Filter>,
     ) -> Result<SubscribeOutcome, SubscribeError> {
         let limit = hub.limits().subscriptions.min(u32::MAX as usize);
         if self.slots.len() >= limit {
@@ -152,11 +162,13 @@ impl Subscriptions {
         let head = core.engine.head();
         let live = position.seq == head.seq;
         let group_at = group as u32;
+        let filtered = filter.is_some();
         let group = &mut self.groups[group];
         let state = if live {
             let member = Member {
                 id,
                 peer,
+                filtered,
                 from_seq: position.seq,
                 exclude_origin,
             };
@@ -165,11 +177,13 @@ impl Subscriptions {
             group.catching_up += 1;
             State::CatchingUp(Box::new(CatchingUp {
                 peer,
+                filtered,
                 position,
                 exclude_origin,
             }))
         };
         drop(core);
+        self.filters.extend(filter.map(|filter| (id, filter)));
         self.slots.insert(Subscription {
             generation,
             group: group_at,
@@ -190,6 +204,9 @@ impl Subscriptions {
         }
         let Subscription { group: at, state, .. } = self.slots.remove(id.slot as usize);
         let group = &mut self.groups[at as usize];
+        if !self.filters.is_empty() {
+            self.filters.remove(&id);
+        }
         match state {
             State::CatchingUp(_) => group.catching_up -= 1,
             State::Live(place) => {
@@ -216,10 +233,10 @@ impl Subscriptions {
     /// Calls `deliver(subscription, peer)` for each live subscription that matches and has not had the message.
     pub fn dispatch(&self, message: &Message, mut deliver: impl FnMut(SubscriptionId, u32)) {
         if let Some(&group) = self.topics.get(&message.topic) {
-            self.groups[group].deliver(message, &mut deliver);
+            self.deliver(group, message, &mut deliver);
         }
         self.patterns.matching(&message.topic, |&group| {
-            self.groups[group].deliver(message, &mut deliver)
+            self.deliver(group, message, &mut deliver)
         });
     }
 
@@ -242,9 +259,11 @@ impl Subscriptions {
         };
         let CatchingUp {
             peer,
+            filtered,
             position,
             exclude_origin,
         } = &mut **catching_up;
+        let filter = filtered.then(|| self.filters.get(&id)).flatten();
         let group = &mut self.groups[subscription.group as usize];
 
         let mut budget = hub.budget(limit);
@@ -259,18 +278,19 @@ impl Subscriptions {
         );
         page.live = slice == Slice::Head;
         if page.live {
-            let (peer, from_seq, exclude_origin) = (*peer, position.seq, *exclude_origin);
+            let member = Member {
+                id,
+                peer: *peer,
+                filtered: *filtered,
+                from_seq: position.seq,
+                exclude_origin: *exclude_origin,
+            };
             group.catching_up -= 1;
-            subscription.state = group.join(
-                &mut core,
-                self.lane,
-                Member {
-                    id,
-                    peer,
-                    from_seq,
-                    exclude_origin,
-                },
-            );
+            subscription.state = group.join(&mut core, self.lane, member);
+        }
+        drop(core);
+        if let Some(filter) = filter {
+            page.messages.retain(|message| filter.admits(message));
         }
         page
     }
@@ -294,6 +314,23 @@ impl Subscriptions {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    fn deliver(&self, group: usize, message: &Message, deliver: &mut impl FnMut(SubscriptionId, u32)) {
+        for member in &self.groups[group].members {
+            let excluded = member.exclude_origin != 0 && member.exclude_origin == message.origin;
+            if message.cursor.seq > member.from_seq && !excluded && self.admits(member, message) {
+                deliver(member.id, member.peer);
+            }
+        }
+    }
+
+    fn admits(&self, member: &Member, message: &Message) -> bool {
+        if !member.filtered {
+            return true;
+        }
+        let filter = self.filters.get(&member.id);
+        filter.is_none_or(|filter| filter.admits(message))
     }
 
     fn get(&self, id: SubscriptionId) -> Option<&Subscription> {
@@ -329,14 +366,5 @@ impl Group {
         }
         self.members.push(member);
         State::Live(self.members.len() as u32 - 1)
-    }
-
-    fn deliver(&self, message: &Message, deliver: &mut impl FnMut(SubscriptionId, u32)) {
-        for member in &self.members {
-            let excluded = member.exclude_origin != 0 && member.exclude_origin == message.origin;
-            if message.cursor.seq > member.from_seq && !excluded {
-                deliver(member.id, member.peer);
-            }
-        }
     }
 }

@@ -143,7 +143,7 @@ impl Core {
     ) -> Result<SubscribeOutcome, SubscribeError> {
         let exclude = if echo { 0 } else { self.origin(peer) };
         self.subscriptions
-            .subscribe(&self.hub, self.unix, peer.slot, selector, after, exclude)
+            .subscribe(&self.hub, self.unix, peer.slot, selector, after, exclude, None)
     }
 
     pub(crate) fn unsubscribe(&mut self, id: SubscriptionId) {

@@ -464,6 +464,8 @@ impl Lane {
                     Some(Waiting::Request(sender)) => drop(sender.send(result)),
                     None => {}
                 },
+                // No session of this lane consumes from queues.
+                Event::Delivery(_) | Event::Scan(_) => {}
             }
         }
         self.events = events;

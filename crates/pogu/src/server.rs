@@ -348,6 +348,7 @@ fn new_hub(config: &Config, handles: Arc<[Arc<Handle>]>) -> Result<Hub, ServerEr
         epoch,
         config.lane_count(),
         config.hub_rules(),
+        vec![],
         config.hub_limits(),
         wake,
     ))

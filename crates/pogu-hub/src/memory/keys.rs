@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use crate::message::To;
 use crate::topic::Topic;
 
 /// The keys of the last messages that had one, each with its sequence number. They leave in the order they came.
@@ -27,22 +28,22 @@ impl Keys {
         }
     }
 
-    /// The number of the message that was published to `topic` with `key`, while it is remembered.
-    pub(crate) fn find(&mut self, now: u64, topic: &Topic, key: &str) -> Option<u64> {
+    /// The number of the message that was published to `topic` (or the queue of this name) with `key`, while it is remembered.
+    pub(crate) fn find(&mut self, now: u64, to: To, topic: &Topic, key: &str) -> Option<u64> {
         self.expire(now);
-        self.join(topic, key);
+        self.join(to, topic, key);
         self.seqs.get(self.scratch.as_str()).copied()
     }
 
     /// Remembers a key that was not found.
-    pub(crate) fn remember(&mut self, now: u64, topic: &Topic, key: &str, seq: u64) {
+    pub(crate) fn remember(&mut self, now: u64, to: To, topic: &Topic, key: &str, seq: u64) {
         if self.count_max == 0 {
             return;
         }
         if self.order.len() >= self.count_max {
             self.forget_oldest();
         }
-        self.join(topic, key);
+        self.join(to, topic, key);
         let joined: Arc<str> = Arc::from(self.scratch.as_str());
         self.seqs.insert(Arc::clone(&joined), seq);
         self.order.push_back((now, joined));
@@ -69,9 +70,12 @@ impl Keys {
         }
     }
 
-    /// Topic and key as one text; no topic has a NUL in it.
-    fn join(&mut self, topic: &str, key: &str) {
+    /// Topic and key as one text; no topic has a NUL in it, so one before the name tells a queue.
+    fn join(&mut self, to: To, topic: &str, key: &str) {
         self.scratch.clear();
+        if to == To::Queue {
+            self.scratch.push('\0');
+        }
         self.scratch.push_str(topic);
         self.scratch.push('\0');
         self.scratch.push_str(key);
@@ -87,9 +91,9 @@ mod tests {
     }
 
     fn publish(keys: &mut Keys, now: u64, topic: &Topic, key: &str, seq: u64) -> Option<u64> {
-        let found = keys.find(now, topic, key);
+        let found = keys.find(now, To::Topic, topic, key);
         if found.is_none() {
-            keys.remember(now, topic, key, seq);
+            keys.remember(now, To::Topic, topic, key, seq);
         }
         found
     }
@@ -102,6 +106,10 @@ mod tests {
         assert_eq!(publish(&mut keys, 0, &topic("a"), "k", 3), Some(1));
         assert_eq!(publish(&mut keys, 0, &topic("b"), "k", 3), Some(2));
         assert_eq!(publish(&mut keys, 0, &topic("a"), "", 3), None);
+        assert_eq!(keys.find(0, To::Queue, &topic("a"), "k"), None);
+        keys.remember(0, To::Queue, &topic("a"), "k", 4);
+        assert_eq!(keys.find(0, To::Queue, &topic("a"), "k"), Some(4));
+        assert_eq!(keys.find(0, To::Topic, &topic("a"), "k"), Some(1));
     }
 
     #[test]
@@ -109,17 +117,17 @@ mod tests {
         let mut keys = Keys::new(2, 100);
         let topic = topic("a");
         publish(&mut keys, 0, &topic, "k", 1);
-        assert_eq!(keys.find(100, &topic, "k"), Some(1));
-        assert_eq!(keys.find(101, &topic, "k"), None);
+        assert_eq!(keys.find(100, To::Topic, &topic, "k"), Some(1));
+        assert_eq!(keys.find(101, To::Topic, &topic, "k"), None);
         assert_eq!(keys.len(), 0);
 
         for (seq, key) in ["x", "y", "z"].into_iter().enumerate() {
             assert_eq!(publish(&mut keys, 200, &topic, key, seq as u64), None);
         }
         assert_eq!(keys.len(), 2);
-        assert_eq!(keys.find(200, &topic, "x"), None);
-        assert_eq!(keys.find(200, &topic, "y"), Some(1));
-        assert_eq!(keys.find(200, &topic, "z"), Some(2));
+        assert_eq!(keys.find(200, To::Topic, &topic, "x"), None);
+        assert_eq!(keys.find(200, To::Topic, &topic, "y"), Some(1));
+        assert_eq!(keys.find(200, To::Topic, &topic, "z"), Some(2));
         assert_eq!(keys.seqs.len(), keys.order.len());
     }
 

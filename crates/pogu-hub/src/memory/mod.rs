@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::cursor::{After, Cursor};
 use crate::engine::{Budget, Position, Published, Search, Slice, Stats};
 use crate::interest::Route;
-use crate::limits::{Limits, Rule};
+use crate::limits::{Limits, Policy, Rule};
 use crate::message::{Draft, KEY_BYTES_MAX, Message, PublishError};
 use crate::selector::{Pattern, Selector};
 use crate::topic::Topic;
@@ -84,28 +84,37 @@ impl Memory {
     }
 
     #[inline]
-    pub(crate) fn publish(&mut self, now: u64, mut draft: Draft) -> Result<Published<'_>, PublishError> {
-        let key = draft.key.take();
-        if let Some(key) = &key {
-            if key.len() > KEY_BYTES_MAX {
-                return Err(PublishError::KeyTooLong(key.len()));
-            }
-            if let Some(seq) = self.keys.find(now, &draft.topic, key) {
-                return Ok(Published::Repeat(Cursor {
-                    epoch: self.epoch,
-                    seq,
-                }));
-            }
+    pub(crate) fn publish(&mut self, now: u64, draft: Draft) -> Result<Published<'_>, PublishError> {
+        if let Some(cursor) = self.repeats(now, &draft)? {
+            return Ok(Published::Repeat(cursor));
         }
         let at = self.enter(&draft.topic);
-        self.head += 1;
-        if let Some(key) = &key {
-            self.keys.remember(now, &draft.topic, key, self.head);
-        }
         let policy = self.rules[self.topics[at].rule].policy;
-        let message = Arc::new(draft.stamp(self.head(), now, policy));
+        let message = self.stamp(now, draft, policy);
         self.store(at, &message);
         Ok(Published::New(message, &mut self.topics[at].route))
+    }
+
+    #[inline]
+    pub(crate) fn repeats(&mut self, now: u64, draft: &Draft) -> Result<Option<Cursor>, PublishError> {
+        let Some(key) = &draft.key else {
+            return Ok(None);
+        };
+        if key.len() > KEY_BYTES_MAX {
+            return Err(PublishError::KeyTooLong(key.len()));
+        }
+        let seq = self.keys.find(now, draft.to, &draft.topic, key);
+        let epoch = self.epoch;
+        Ok(seq.map(|seq| Cursor { epoch, seq }))
+    }
+
+    #[inline]
+    pub(crate) fn stamp(&mut self, now: u64, draft: Draft, policy: Policy) -> Arc<Message> {
+        self.head += 1;
+        if let Some(key) = &draft.key {
+            self.keys.remember(now, draft.to, &draft.topic, key, self.head);
+        }
+        Arc::new(draft.stamp(self.head(), now, policy))
     }
 
     pub(crate) fn route(&mut self, topic: &Topic) -> Option<&mut Route> {
@@ -268,6 +277,7 @@ impl Memory {
             bytes: self.bytes,
             evicted: self.evictions,
             keys: self.keys.len(),
+            ..Stats::default()
         }
     }
 

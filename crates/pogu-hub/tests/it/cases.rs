@@ -19,7 +19,7 @@ fn fixture(lanes: usize, limits: Limits) -> Fixture {
     let wake = Arc::clone(&woken);
     let wake = Box::new(move |lane| wake.lock().expect("no panic").push(lane));
     Fixture {
-        hub: Hub::new(EPOCH, lanes, vec![], limits, wake),
+        hub: Hub::new(EPOCH, lanes, vec![], vec![], limits, wake),
         woken,
     }
 }
@@ -44,7 +44,7 @@ impl Fixture {
 
     fn subscribed(&self, lane: usize, text: &str) -> Subscriptions {
         let mut subscriptions = Subscriptions::new(lane);
-        let made = subscriptions.subscribe(&self.hub, 0, 0, selector(text), After::Now, 0);
+        let made = subscriptions.subscribe(&self.hub, 0, 0, selector(text), After::Now, 0, None);
         assert!(made.is_ok_and(|made| made.live && !made.gap));
         subscriptions
     }
@@ -54,7 +54,7 @@ impl Fixture {
         self.hub.drain(lane, &mut events);
         let seq = |event: &Event| match event {
             Event::Message(message) => message.cursor.seq,
-            Event::Receipt { ticket, .. } => panic!("receipt {ticket}"),
+            other => panic!("{other:?}"),
         };
         events.iter().map(seq).collect()
     }
@@ -181,6 +181,7 @@ fn receipts() {
         .map(|event| match event {
             Event::Message(message) => (0, Ok(message.cursor)),
             Event::Receipt { ticket, result } => (*ticket, *result),
+            other => panic!("{other:?}"),
         })
         .collect();
     let at = |seq| Ok(Cursor { epoch: EPOCH, seq });
@@ -231,6 +232,7 @@ fn a_page_at_its_edges() {
             EPOCH,
             1,
             vec![],
+            vec![],
             Limits {
                 page_bytes: 0,
                 ..Limits::default()
@@ -261,7 +263,7 @@ fn a_read_of_a_pattern_looks_at_a_bounded_part_and_goes_on() {
         history_bytes: usize::MAX,
         ..Limits::default()
     };
-    let hub = Hub::new(EPOCH, 1, rules, limits, Box::new(|_| {}));
+    let hub = Hub::new(EPOCH, 1, rules, vec![], limits, Box::new(|_| {}));
     // Of the same shape as what is asked for, so that each must be looked at.
     let mut drafts = vec![draft("a.b.c.other"); 70_000];
     drafts.insert(0, draft("a.b.c.here"));
@@ -294,7 +296,7 @@ fn a_read_of_a_pattern_looks_at_a_bounded_part_and_goes_on() {
 
     let mut subscriptions = Subscriptions::new(0);
     let made = subscriptions
-        .subscribe(&hub, 0, 0, selector, After::Earliest, 0)
+        .subscribe(&hub, 0, 0, selector, After::Earliest, 0, None)
         .expect("below the limit");
     let mut found = 0;
     let mut turns = 0;
@@ -317,13 +319,13 @@ fn subscriptions_at_their_limit() {
     );
     let mut subscriptions = Subscriptions::new(0);
     let mut subscribe =
-        |text: &str| subscriptions.subscribe(&fixture.hub, 0, 0, selector(text), After::Now, 0);
+        |text: &str| subscriptions.subscribe(&fixture.hub, 0, 0, selector(text), After::Now, 0, None);
     let first = subscribe("a").expect("below the limit");
     subscribe("a").expect("below the limit");
     assert_eq!(subscribe("b"), Err(SubscribeError::TooMany(2)));
     assert!(subscriptions.unsubscribe(&fixture.hub, first.id));
     let again = subscriptions
-        .subscribe(&fixture.hub, 0, 0, selector("b"), After::Now, 0)
+        .subscribe(&fixture.hub, 0, 0, selector("b"), After::Now, 0, None)
         .expect("there is room");
     assert_ne!(again.id, first.id, "a name is not used again");
     assert!(subscriptions.selector(first.id).is_none());
@@ -336,7 +338,7 @@ fn overlapping_subscriptions_each_get_the_message() {
     let fixture = fixture(1, Limits::default());
     let mut subscriptions = Subscriptions::new(0);
     let mut subscribe = |text: &str, exclude| {
-        let made = subscriptions.subscribe(&fixture.hub, 0, 7, selector(text), After::Now, exclude);
+        let made = subscriptions.subscribe(&fixture.hub, 0, 7, selector(text), After::Now, exclude, None);
         made.expect("below the limit").id
     };
     let ids = [
@@ -366,7 +368,7 @@ fn what_waits_in_the_inbox_from_before_is_not_delivered() {
     let mut subscriptions = fixture.subscribed(0, "a");
     fixture.publish(&["a"]);
     let late = subscriptions
-        .subscribe(&fixture.hub, 0, 1, selector("a"), After::Now, 0)
+        .subscribe(&fixture.hub, 0, 1, selector("a"), After::Now, 0, None)
         .expect("below the limit");
     fixture.publish(&["a"]);
     let mut events = Vec::new();

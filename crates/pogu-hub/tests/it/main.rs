@@ -5,6 +5,8 @@ mod cases;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod queues;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod threads;

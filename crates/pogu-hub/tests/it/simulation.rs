@@ -115,6 +115,7 @@ fn simulate(seed: u64) {
         EPOCH,
         LANES,
         rules.clone(),
+        vec![],
         limits.clone(),
         Box::new(move |lane| wake.lock().expect("no panic")[lane] = true),
     );
@@ -225,7 +226,7 @@ impl Simulation {
         let start = self.model.begin(&selector, after);
         let subscriptions = &mut self.lanes[lane].subscriptions;
         let made = subscriptions
-            .subscribe(&self.hub, self.now, peer, selector.clone(), after, exclude)
+            .subscribe(&self.hub, self.now, peer, selector.clone(), after, exclude, None)
             .expect("below the limit");
         assert_eq!(
             made.start,
@@ -289,6 +290,7 @@ impl Simulation {
                     let seq = result.expect("a good key").seq;
                     assert_eq!(self.receipts.remove(&ticket), Some(seq));
                 }
+                other => panic!("{other:?}"),
             }
         }
         self.lanes[lane].events = events;

@@ -19,7 +19,14 @@ fn one_order() {
         history: 16,
         ..Rule::default()
     }];
-    let hub = Arc::new(Hub::new(1, LANES, rules, Limits::default(), Box::new(wake)));
+    let hub = Arc::new(Hub::new(
+        1,
+        LANES,
+        rules,
+        vec![],
+        Limits::default(),
+        Box::new(wake),
+    ));
 
     let all: Selector = ">".parse().expect("a pattern");
     let lanes: Vec<_> = sleepers
@@ -28,7 +35,7 @@ fn one_order() {
         .map(|(lane, sleeper)| {
             let hub = Arc::clone(&hub);
             let mut subscriptions = Subscriptions::new(lane);
-            let made = subscriptions.subscribe(&hub, 0, 7, all.clone(), After::Now, 0);
+            let made = subscriptions.subscribe(&hub, 0, 7, all.clone(), After::Now, 0, None);
             assert!(made.is_ok_and(|made| made.live));
             thread::spawn(move || {
                 let (mut seen, mut tickets, mut events) = (Vec::new(), Vec::new(), Vec::new());
@@ -44,6 +51,7 @@ fn one_order() {
                             Event::Receipt { ticket, result } => {
                                 tickets.push((ticket, result.expect("published").seq))
                             }
+                            other => panic!("{other:?}"),
                         }
                     }
                 }

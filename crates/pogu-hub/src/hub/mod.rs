@@ -1,13 +1,17 @@
-//! The hub: one lock around the engine and the lanes' interest, and an inbox per lane.
+//! The hub: one lock around the engine, the lanes' interest and the queues, and an inbox per lane.
+
+mod publish;
+mod queues;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cursor::{After, Cursor};
-use crate::engine::{Budget, Engine, Position, Published, Search, Slice, Stats};
-use crate::inbox::{Batch, Event, Inboxes};
-use crate::interest::{Interest, LaneSet};
-use crate::limits::{Limits, Rule};
-use crate::message::{Draft, Message};
+use crate::engine::{Budget, Engine, Position, Search, Slice, Stats};
+use crate::inbox::{Event, Inboxes, Outbox};
+use crate::interest::{Interest, Route};
+use crate::limits::{Limits, QueueRule, Rule};
+use crate::message::Message;
+use crate::queue::Queues;
 use crate::selector::Selector;
 
 /// Slices of the log that one [`Hub::read`] goes through at most, letting others in between.
@@ -25,10 +29,9 @@ pub struct Hub {
 pub(crate) struct Core {
     pub(crate) engine: Engine,
     interest: Interest,
-    /// Events of the batch being published, by lane.
-    batches: Vec<Batch>,
-    /// The lanes that have some.
-    touched: LaneSet,
+    queues: Queues,
+    /// Events of the call that has the lock.
+    outbox: Outbox,
 }
 
 /// A page of history.
@@ -55,14 +58,15 @@ impl Hub {
         epoch: u64,
         lanes: usize,
         rules: Vec<Rule>,
+        queue_rules: Vec<QueueRule>,
         limits: Limits,
         wake: Box<dyn Fn(usize) + Send + Sync>,
     ) -> Hub {
         let core = Core {
             engine: Engine::memory(epoch, rules, &limits),
             interest: Interest::new(),
-            batches: (0..lanes).map(|_| Batch::default()).collect(),
-            touched: LaneSet::default(),
+            queues: Queues::new(queue_rules, &limits),
+            outbox: Outbox::new(lanes),
         };
         Hub {
             core: Mutex::new(core),
@@ -70,52 +74,6 @@ impl Hub {
             limits,
             wake,
         }
-    }
-
-    /// Publishes a batch, in its order, and drains it. All of it gets its place and goes to the inboxes of the lanes with a match
-    /// in one critical section, so every lane sees the same order. Receipts go the same way.
-    pub fn publish(&self, now: u64, drafts: &mut Vec<Draft>) {
-        if drafts.is_empty() {
-            return;
-        }
-        let mut woken = LaneSet::default();
-        let mut core = self.lock();
-        let Core {
-            engine,
-            interest,
-            batches,
-            touched,
-        } = &mut *core;
-        for draft in drafts.drain(..) {
-            let receipt = draft.receipt;
-            let result = match engine.publish(now, draft) {
-                Ok(Published::New(message, route)) => {
-                    for lane in interest.lanes(&message.topic, route).iter() {
-                        if let Some(batch) = batches.get_mut(lane) {
-                            batch.message(&message);
-                            touched.insert(lane);
-                        }
-                    }
-                    Ok(message.cursor)
-                }
-                Ok(Published::Repeat(cursor)) => Ok(cursor),
-                Err(error) => Err(error),
-            };
-            if let Some(receipt) = receipt
-                && let Some(batch) = batches.get_mut(usize::from(receipt.lane))
-            {
-                batch.receipt(receipt.ticket, result);
-                touched.insert(usize::from(receipt.lane));
-            }
-        }
-        for lane in touched.iter() {
-            if self.inboxes.append(lane, &mut batches[lane]) {
-                woken.insert(lane);
-            }
-        }
-        touched.clear();
-        drop(core);
-        woken.iter().for_each(&self.wake);
     }
 
     /// Whether some lane's inbox is above its high-water mark: then a lane stops reading from publishers. The overshoot is what
@@ -168,15 +126,18 @@ impl Hub {
         }
     }
 
-    /// Evicts what is too old, a slice at a time: call it about once a second, from one lane. A topic's age limit is also kept
-    /// when it is read by name; a pattern may still find what the sweep has not reached.
+    /// Evicts what is too old, and has queues drop what has expired, a slice at a time: call it about once a second, from one
+    /// lane. A topic's age limit is also kept when it is read by name; a pattern may still find what the sweep has not reached.
     pub fn tick(&self, now: u64) {
-        self.lock().engine.tick(now);
+        let mut core = self.lock();
+        core.engine.tick(now);
+        core.queues.tick(now);
     }
 
-    /// What the engine holds, for metrics.
+    /// What the engine and the queues hold, for metrics.
     pub fn stats(&self) -> Stats {
-        self.lock().engine.stats()
+        let core = self.lock();
+        core.queues.stats(core.engine.stats())
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -192,6 +153,15 @@ impl Hub {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends a call: delivers from the queues that it touched, hands its events over in one go, unlocks and wakes.
+    fn finish(&self, mut core: MutexGuard<'_, Core>, now: u64) {
+        let Core { queues, outbox, .. } = &mut *core;
+        queues.deliver(now, outbox);
+        let woken = self.inboxes.send(outbox);
+        drop(core);
+        woken.iter().for_each(&self.wake);
     }
 
     /// Where a reader begins and whether it has lost something, with the lock still held. A search back for the last of a pattern
@@ -237,7 +207,7 @@ impl Core {
     }
 }
 
-fn route<'a>(engine: &'a mut Engine, selector: &Selector) -> Option<&'a mut crate::interest::Route> {
+fn route<'a>(engine: &'a mut Engine, selector: &Selector) -> Option<&'a mut Route> {
     match selector {
         Selector::Topic(topic) => engine.route(topic),
         Selector::Pattern(_) => None,
