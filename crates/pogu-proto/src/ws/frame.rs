@@ -116,6 +116,12 @@ pub fn encode(kind: Kind, payload: &[u8], out: &mut Vec<u8>) {
     write(first_byte(kind), payload, None, out);
 }
 
+/// Appends the header of such a frame, for a payload of `length` bytes that is put together behind it.
+#[inline]
+pub fn encode_header(kind: Kind, length: usize, out: &mut Vec<u8>) {
+    write_header(first_byte(kind), length, None, out);
+}
+
 /// The first byte of a frame that is a whole message.
 #[inline]
 pub(super) fn first_byte(kind: Kind) -> u8 {

@@ -3,7 +3,7 @@
 //! - [`accept_key`], [`negotiate_deflate`] and [`choose_protocol`] open a connection as a server, [`ClientHandshake`] as a
 //!   client;
 //! - [`Session`] turns arrived bytes into [`Event`]s and messages into bytes, keeps the connection alive and closes it;
-//! - [`encode`] and [`encode_deflated`] make a frame once that a server sends to many;
+//! - [`encode`] and [`encode_deflated`] make a frame once that a server sends to many, [`encode_header`] begins one of parts;
 //! - [`Codec`] is what all sessions of one thread share.
 //!
 //! Compression never takes context over from one message to the next, in either direction. That is what lets one
@@ -24,7 +24,7 @@ pub use client::{Accepted, ClientHandshake, HandshakeError, Request};
 pub use codec::Codec;
 pub use deflate::{DEFLATE_MIN, Deflate, encode_deflated};
 pub use extension::negotiate_deflate;
-pub use frame::{encode, frame_header_len};
+pub use frame::{encode, encode_header, frame_header_len};
 pub use handshake::{accept_key, choose_protocol, is_valid_key};
 pub use session::{Event, Session};
 pub use violation::{Violation, is_close_code};
