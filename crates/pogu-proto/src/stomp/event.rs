@@ -84,6 +84,23 @@ pub enum Event<'e> {
     },
 }
 
+impl Event<'_> {
+    /// What RECEIPT is to name when it is done.
+    pub fn receipt(&self) -> Option<&str> {
+        match self {
+            Event::Connect(_) => None,
+            Event::Ack(ack) | Event::Nack(ack) => ack.receipt.as_deref(),
+            Event::Send { receipt, .. }
+            | Event::Subscribe { receipt, .. }
+            | Event::Unsubscribe { receipt, .. }
+            | Event::Begin { receipt, .. }
+            | Event::Commit { receipt, .. }
+            | Event::Abort { receipt, .. }
+            | Event::Disconnect { receipt } => receipt.as_deref(),
+        }
+    }
+}
+
 /// Who connects.
 #[derive(Clone)]
 pub struct Connect<'e> {
