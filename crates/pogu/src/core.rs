@@ -4,10 +4,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use pogu_hub::{
-    After, Cursor, Draft, Hub, PublishError, Receipt, Selector, SubscribeError, SubscribeOutcome,
-    SubscriptionId, Subscriptions,
+    After, ConsumerId, Cursor, Draft, Filter, Hub, PublishError, Receipt, Selector, Settle, SubscribeError,
+    SubscribeOutcome, SubscriptionId, Subscriptions,
 };
-use pogu_proto::{Time, pogu, ws};
+use pogu_proto::{Time, pogu, stomp, ws};
 use slab::Slab;
 use tokio::sync::oneshot;
 
@@ -48,17 +48,21 @@ pub(crate) struct Core {
     pub(crate) counters: Arc<LaneCounters>,
     pub(crate) times: Times,
     pub(crate) pogu_limits: pogu::Limits,
+    pub(crate) stomp_limits: stomp::ServerLimits,
     pub(crate) ws_limits: Arc<ws::Limits>,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) signals: Rc<Signals>,
     /// For what is sent; what is received has a codec of its own, as its events borrow from it.
     pub(crate) codec: ws::Codec,
     pub(crate) scratch: Vec<u8>,
+    /// A piece of a byte stream that came in a message of its carrier.
+    pub(crate) piece: Vec<u8>,
     /// This turn's time.
     pub(crate) now: Time,
     /// The same in milliseconds since 1970, for messages.
     pub(crate) unix: u64,
     drafts: Vec<Draft>,
+    settles: Vec<Settle>,
     waiting: Slab<Waiting>,
 }
 
@@ -78,6 +82,16 @@ impl Core {
             head: config.limits.head.bytes(),
             body: config.limits.message.bytes(),
         };
+        let stomp_limits = stomp::ServerLimits {
+            frame: stomp::Limits {
+                head: config.limits.head.bytes(),
+                header: config.limits.head.bytes(),
+                headers: config.limits.headers,
+                body: config.limits.message.bytes(),
+                ..stomp::Limits::default()
+            },
+            ..stomp::ServerLimits::default()
+        };
         Self {
             index,
             hub,
@@ -85,14 +99,17 @@ impl Core {
             counters,
             times,
             pogu_limits,
+            stomp_limits,
             ws_limits,
             subscriptions: Subscriptions::new(usize::from(index)),
             signals,
             codec: ws::Codec::new(seed),
             scratch: Vec::new(),
+            piece: Vec::new(),
             now: Time(0),
             unix: 0,
             drafts: Vec::new(),
+            settles: Vec::new(),
             waiting: Slab::new(),
         }
     }
@@ -120,6 +137,40 @@ impl Core {
         }
     }
 
+    /// Does a transaction, all of it or nothing, after what was collected before.
+    pub(crate) fn commit(&mut self, drafts: &mut Vec<Draft>, settles: &mut Vec<Settle>) {
+        self.publish();
+        self.settle_all();
+        // Whether it was done, the receipt of its last draft tells; settlements alone cannot fail.
+        let _ = self.hub.commit(self.unix, drafts, settles);
+    }
+
+    /// Collects what became of a delivery; all of a turn are told together.
+    pub(crate) fn settle(&mut self, settle: Settle) {
+        self.settles.push(settle);
+        if self.settles.len() >= Self::DRAFTS_MAX {
+            self.settle_all();
+        }
+    }
+
+    /// Whether some are collected and not told.
+    pub(crate) fn has_settles(&self) -> bool {
+        !self.settles.is_empty()
+    }
+
+    /// Tells the queues what was collected.
+    pub(crate) fn settle_all(&mut self) {
+        if !self.settles.is_empty() {
+            self.hub.settle(self.unix, &mut self.settles);
+        }
+    }
+
+    /// Ends a consumer, of whose deliveries those up to `reached` were written. What it has not settled goes back to its queue.
+    pub(crate) fn cancel(&mut self, consumer: ConsumerId, reached: u64) {
+        self.settle_all();
+        self.hub.cancel(self.unix, consumer, reached);
+    }
+
     /// Asks for the answer to a publish.
     pub(crate) fn receipt(&mut self, who: Waiting) -> Option<Receipt> {
         let ticket = (self.waiting.len() < WAITING_MAX).then(|| self.waiting.insert(who) as u64)?;
@@ -140,10 +191,11 @@ impl Core {
         selector: Selector,
         after: After,
         echo: bool,
+        filter: Option<Filter>,
     ) -> Result<SubscribeOutcome, SubscribeError> {
         let exclude = if echo { 0 } else { self.origin(peer) };
         self.subscriptions
-            .subscribe(&self.hub, self.unix, peer.slot, selector, after, exclude, None)
+            .subscribe(&self.hub, self.unix, peer.slot, selector, after, exclude, filter)
     }
 
     pub(crate) fn unsubscribe(&mut self, id: SubscriptionId) {

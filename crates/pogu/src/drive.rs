@@ -77,11 +77,22 @@ impl Handle {
 thread_local! {
     /// The lane that runs on this thread.
     static CURRENT: Cell<usize> = const { Cell::new(usize::MAX) };
+    /// Whether something came into its inbox since it was last drained.
+    static WOKEN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether `lane` runs on this thread: then it drains its inbox anyway and needs no waking.
-pub(crate) fn is_current(lane: usize) -> bool {
-    CURRENT.get() == lane
+/// Notes that the inbox of `lane` has something, if the lane runs on this thread: then no other needs to wake it.
+pub(crate) fn note_woken(lane: usize) -> bool {
+    let is_current = CURRENT.get() == lane;
+    if is_current {
+        WOKEN.set(true);
+    }
+    is_current
+}
+
+/// Whether something came into the inbox of this thread's lane since this was last asked.
+pub(crate) fn take_woken() -> bool {
+    WOKEN.take()
 }
 
 /// A lane shared by the tasks of its thread; borrowed for a moment, never over an await.
@@ -151,7 +162,7 @@ pub(crate) async fn drive(
             if lane.shutting_down && lane.peers.is_empty() && lane.tasks == 0 {
                 return Ok(());
             }
-            let more = lane.has_dirty() || !datagrams.is_empty();
+            let more = lane.has_dirty() || lane.core.has_settles() || !datagrams.is_empty() || take_woken();
             let pause = lane.has_held().then(|| {
                 if lane.core.hub.congested() {
                     now + CONGESTION_PAUSE

@@ -8,7 +8,8 @@ use pogu_hub::{Cursor, Letter, Mailbox, SubscriptionId};
 use pogu_proto::ws;
 
 use crate::core::Core;
-use crate::form::Form;
+use crate::dialect::Dialect;
+use crate::form::{Form, Head};
 use crate::lane::Lane;
 use crate::link::Link;
 use crate::peer::{Carrier, Depth, Ending, Peer};
@@ -28,6 +29,8 @@ struct Run {
     /// Held, so that no other letter can have the place in memory that they are told apart by. Empty if nobody else
     /// can want this run.
     letters: Vec<Rc<Letter>>,
+    /// What each message begins with, where that depends on its subscription; else empty.
+    heads: Vec<Option<Rc<Head>>>,
     messages: usize,
     /// The place of the last message.
     last: Option<Cursor>,
@@ -44,16 +47,35 @@ pub(crate) struct Runs {
 }
 
 impl Runs {
-    /// The run of what waits in `mailbox`, from its front, of at most `limit` messages.
-    fn of(&mut self, form: Form, mailbox: &Mailbox, limit: usize, codec: &mut ws::Codec) -> &mut Run {
+    /// The run of what waits in `mailbox` for a session of `dialect`, from its front, of at most `limit` messages.
+    fn of(
+        &mut self,
+        form: Form,
+        dialect: &Dialect,
+        mailbox: &Mailbox,
+        limit: usize,
+        codec: &mut ws::Codec,
+    ) -> &mut Run {
         let waiting = mailbox.len().min(limit);
+        let has_heads = form.has_heads();
+        let same_heads = |run: &Run| {
+            !has_heads
+                || mailbox
+                    .iter()
+                    .zip(&run.heads)
+                    .all(|((_, subscription), built)| dialect.head(subscription) == built.as_ref())
+        };
+        // What one session alone is told is nobody else's run.
+        let shareable = !(has_heads && dialect.has_notes());
         let known = self.runs[..self.used].iter().position(|run| {
-            run.form == form
+            shareable
+                && run.form == form
                 && !run.letters.is_empty()
                 && run.letters.len() <= waiting
                 && mailbox.iter().zip(&run.letters).all(|((letter, _), built)| Rc::ptr_eq(letter, built))
                 // A shorter run is the same one only if it ended for its size.
                 && (run.letters.len() == waiting || run.bytes.len() >= RUN_BYTES)
+                && same_heads(run)
         });
         if let Some(known) = known {
             return &mut self.runs[known];
@@ -65,6 +87,7 @@ impl Runs {
             self.runs.push(Run {
                 form,
                 letters: Vec::new(),
+                heads: Vec::new(),
                 messages: 0,
                 last: None,
                 bytes: Vec::new(),
@@ -75,19 +98,37 @@ impl Runs {
         self.used += 1;
         run.form = form;
         run.letters.clear();
+        run.heads.clear();
         run.messages = 0;
         run.last = None;
         run.bytes.clear();
         run.shared = None;
         // Nobody else waits for a letter that is held once, so no other peer can want a run that begins with it.
-        let shared = mailbox
-            .front()
-            .is_some_and(|(first, _)| Rc::strong_count(first) > 1);
-        for (letter, _) in mailbox.iter().take(waiting) {
+        let shared = shareable
+            && mailbox
+                .front()
+                .is_some_and(|(first, _)| Rc::strong_count(first) > 1);
+        let mut noted = Vec::new();
+        for (letter, subscription) in mailbox.iter().take(waiting) {
             if !run.bytes.is_empty() {
                 run.bytes.extend_from_slice(form.separator());
             }
-            form.append(letter, codec, &mut run.bytes);
+            if has_heads {
+                let head = match dialect.noted_head(subscription) {
+                    Some(head) if !noted.contains(&subscription) => {
+                        noted.push(subscription);
+                        Some(head)
+                    }
+                    _ => dialect.head(subscription).cloned(),
+                };
+                // Without a head its subscription has ended meanwhile.
+                if let Some(head) = &head {
+                    form.append_with(head, letter, codec, &mut run.bytes);
+                }
+                run.heads.extend(shared.then_some(head));
+            } else {
+                form.append(letter, codec, &mut run.bytes);
+            }
             run.messages += 1;
             run.last = Some(letter.message.cursor);
             if shared {
@@ -104,6 +145,7 @@ impl Runs {
     fn clear(&mut self) {
         for run in &mut self.runs[..self.used] {
             run.letters.clear();
+            run.heads.clear();
             run.shared = None;
             if run.bytes.capacity() > 2 * RUN_BYTES {
                 run.bytes = Vec::new();
@@ -178,6 +220,7 @@ impl Lane {
             }
             Progress::Done => {
                 peer.stalled = None;
+                peer.dialect.emptied(&mut self.core);
                 if peer.closing.is_some() {
                     return self.shut(slot);
                 }
@@ -244,6 +287,10 @@ impl Lane {
                 }
                 peer.rest = Bytes::new();
             }
+            if peer.out.is_empty() {
+                let wrap = peer.wrap();
+                peer.dialect.fill(way, wrap, &mut peer.out, core);
+            }
             let Some(mut mailbox) = peer.mailbox.take().filter(|mailbox| !mailbox.is_empty()) else {
                 if peer.out.is_empty() {
                     peer.out = mem::take(&mut peer.farewell);
@@ -278,8 +325,14 @@ impl Lane {
                 spares.keep_mailbox(mailbox);
                 continue;
             };
-            let run = runs.of(form, &mailbox, peer.limit(), &mut core.codec);
+            let run = runs.of(form, &peer.dialect, &mailbox, peer.limit(), &mut core.codec);
             let messages = run.messages;
+            if run.bytes.is_empty() {
+                // All were of subscriptions that have ended.
+                mailbox.drain_front(messages);
+                peer.mailbox = Some(mailbox);
+                continue;
+            }
             if let Carrier::LongPoll { next, .. } = &mut peer.carrier {
                 *next = run.last.unwrap_or(*next);
                 peer.answer_poll(&run.bytes, !missed.is_empty());
@@ -310,6 +363,7 @@ impl Lane {
                 return Progress::Blocked;
             }
             note_progress(peer, n, core);
+            peer.dialect.forget_notes();
             core.counters.sent(way, messages);
             mailbox.drain_front(messages);
             if mailbox.is_empty() {
@@ -362,7 +416,7 @@ impl Lane {
                 .selector(id)
                 .map(ToString::to_string)
                 .unwrap_or_default();
-            peer.tell_gap(&selector, None, core);
+            peer.tell_gap(id, &selector, None, core);
         }
         if page.messages.is_empty() {
             return;
@@ -387,14 +441,15 @@ pub(crate) fn tell_missed(peer: &mut Peer, missed: &[(SubscriptionId, u64)], cor
         else {
             continue;
         };
-        peer.tell_gap(&selector, Some(*missed), core);
+        peer.tell_gap(*subscription, &selector, Some(*missed), core);
     }
 }
 
-fn note_progress(peer: &mut Peer, written: usize, core: &Core) {
+fn note_progress(peer: &mut Peer, written: usize, core: &mut Core) {
     if written == 0 {
         return;
     }
+    peer.dialect.wrote(core);
     peer.stalled = None;
     if let Some(until) = &mut peer.closing {
         *until = core.now + core.times.linger;

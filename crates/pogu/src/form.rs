@@ -5,8 +5,9 @@ use std::rc::Rc;
 use bytes::Bytes;
 use pogu_hub::{Cursor, Kind, Letter, Message};
 use pogu_proto::framing::{self, Framing};
-use pogu_proto::{pogu, sse, ws};
+use pogu_proto::{pogu, sse, stomp, ws};
 
+use crate::dialect;
 use crate::json;
 
 /// A wire form: carrier × dialect, as far as the bytes of a delivery differ.
@@ -28,6 +29,19 @@ pub(crate) enum Form {
     JsonLine,
     /// A JSON message, an element of the answer to a long poll.
     JsonElement,
+    /// A STOMP MESSAGE in its stream.
+    Stomp(stomp::Version),
+    /// A STOMP MESSAGE in a WebSocket frame, of this kind unless its body is binary. Not compressed, as each subscription has another
+    /// head and what is compressed is not shared.
+    StompFrame(stomp::Version, ws::Kind),
+}
+
+/// What a message begins with where each subscription has a name of its own.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) bytes: Box<[u8]>,
+    /// Whether what acknowledges the message follows: its cursor.
+    pub(crate) acks: bool,
 }
 
 impl Form {
@@ -43,6 +57,7 @@ impl Form {
             Form::Framed(Framing::Datagram) => return None,
             Form::Sse => 9,
             Form::JsonLine | Form::JsonElement => 10,
+            Form::Stomp(version) | Form::StompFrame(version, _) => 11 + version as usize,
         })
     }
 
@@ -52,6 +67,40 @@ impl Form {
             b"\n"
         } else {
             b""
+        }
+    }
+
+    /// Whether a message of this form begins with the [`Head`] of its subscription.
+    pub(crate) fn has_heads(self) -> bool {
+        matches!(self, Form::Stomp(_) | Form::StompFrame(..))
+    }
+
+    /// Appends `letter` in this form, begun with the head of its subscription.
+    pub(crate) fn append_with(
+        self,
+        head: &Head,
+        letter: &Rc<Letter>,
+        codec: &mut ws::Codec,
+        out: &mut Vec<u8>,
+    ) {
+        let start = out.len();
+        out.extend_from_slice(&head.bytes);
+        if head.acks {
+            out.extend_from_slice(b"ack:");
+            out.extend_from_slice(CursorText::new(letter.message.cursor).as_str().as_bytes());
+            out.push(b'\n');
+        }
+        self.append(letter, codec, out);
+        if let Form::StompFrame(_, kind) = self {
+            let kind = match letter.message.kind {
+                Kind::Binary => ws::Kind::Binary,
+                Kind::Text | Kind::Json => kind,
+            };
+            // The header depends on the length, so it is written last and turned to the front.
+            let end = out.len();
+            ws::encode_header(kind, end - start, out);
+            let header = out.len() - end;
+            out[start..].rotate_right(header);
         }
     }
 
@@ -105,6 +154,7 @@ fn encode(form: Form, message: &Message, codec: &mut ws::Codec, out: &mut Vec<u8
         Form::Framed(framing) => framing::encode(framing, &message.body, out),
         Form::Sse => sse_event(message, out),
         Form::JsonLine | Form::JsonElement => json::message(message, out),
+        Form::Stomp(version) | Form::StompFrame(version, _) => dialect::stomp_tail(message, version, out),
     }
 }
 

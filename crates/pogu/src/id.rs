@@ -1,8 +1,19 @@
-//! The name of a peer within its lane.
+//! Names: of a peer within its lane, and of sessions that a name is enough to reach.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// A peer's slot in its lane, and the number that tells it from those that had the slot before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PeerId {
     pub(crate) slot: u32,
     pub(crate) serial: u32,
+}
+
+/// A name that nobody guesses: 128 bits, as base64 that URLs, headers and topics take.
+pub(crate) fn unguessable() -> Box<str> {
+    let mut bits = [0; 16];
+    // A system without randomness has not started: the server has asked for some.
+    let _ = getrandom::fill(&mut bits);
+    URL_SAFE_NO_PAD.encode(bits).into()
 }

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use crate::core::{Core, Waiting};
 use crate::dialect::Dialect;
+use crate::drive;
 use crate::flush::Runs;
 use crate::http::Handlers;
 use crate::id::PeerId;
@@ -121,6 +122,7 @@ impl Lane {
         }
         self.tick();
         self.core.publish();
+        self.core.settle_all();
         self.drain();
         self.flush();
         self.core.counters.waiting(self.depth.messages, self.depth.bytes);
@@ -203,9 +205,8 @@ impl Lane {
         }
         peer.say_goodbye(ending, &mut self.core);
         peer.closing = Some(self.core.now + self.core.times.linger);
-        for id in peer.subscriptions() {
-            self.core.unsubscribe(*id);
-        }
+        peer.dialect
+            .leave(matches!(ending, Ending::Finished), &mut self.core);
         peer.catching_up = Vec::new();
         self.mark_dirty(slot);
         self.arm(slot);
@@ -233,11 +234,9 @@ impl Lane {
     }
 
     fn take(&mut self, slot: usize) -> Option<Peer> {
-        let peer = self.peers.try_remove(slot)?;
+        let mut peer = self.peers.try_remove(slot)?;
         if peer.closing.is_none() {
-            for id in peer.subscriptions() {
-                self.core.unsubscribe(*id);
-            }
+            peer.dialect.leave(false, &mut self.core);
         }
         if let Some(at) = peer.armed {
             self.timers.remove(at, peer.id.slot);
@@ -444,6 +443,7 @@ impl Lane {
 
     fn drain(&mut self) {
         let mut events = mem::take(&mut self.events);
+        drive::take_woken();
         self.core.hub.drain(usize::from(self.core.index), &mut events);
         for event in events.drain(..) {
             match event {
@@ -457,15 +457,27 @@ impl Lane {
                         else {
                             continue;
                         };
-                        found.published(seq, result, &mut self.core);
-                        self.mark_dirty(peer.slot as usize);
+                        let answered = found.published(seq, result, &mut self.core);
+                        let slot = peer.slot as usize;
+                        self.mark_dirty(slot);
+                        if let Err(ending) = answered {
+                            self.end(slot, &ending);
+                        }
                     }
                     // Whoever asked may have gone.
                     Some(Waiting::Request(sender)) => drop(sender.send(result)),
                     None => {}
                 },
-                // No session of this lane consumes from queues.
-                Event::Delivery(_) | Event::Scan(_) => {}
+                Event::Delivery(delivery) => {
+                    let slot = delivery.peer as usize;
+                    if let Some(peer) = self.peers.get_mut(slot)
+                        && let Dialect::Stomp(stomp) = &mut peer.dialect
+                        && stomp.take_delivery(delivery)
+                    {
+                        self.mark_dirty(slot);
+                    }
+                }
+                Event::Scan(ticket) => self.core.hub.scan(self.core.unix, ticket),
             }
         }
         self.events = events;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use pogu_proto::Time;
 use pogu_proto::framing::Framing;
 use pogu_proto::sniff::{self, Protocol};
 use tokio::io::AsyncReadExt;
@@ -14,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::config::TopicTemplate;
-use crate::dialect::{Dialect, Plain};
+use crate::dialect::{Dialect, Plain, Stomp};
 use crate::drive::{Command, Handle, Shared};
 use crate::http;
 use crate::link::Link;
@@ -33,6 +34,8 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 pub(crate) enum Spoken {
     /// Whatever the first bytes say.
     Any,
+    /// STOMP alone.
+    Stomp,
     Bound {
         topic: TopicTemplate,
         reply_topic: Option<TopicTemplate>,
@@ -120,6 +123,7 @@ pub(crate) fn serve(lane: &Shared, incoming: Incoming) {
         } => {
             serve_bound(lane, stream, remote, topic, reply_topic.as_ref(), *framing);
         }
+        Spoken::Stomp => speak(lane, stream, remote, stomp_dialect, &mut []),
         Spoken::Any => {
             let Ok(stream) = TcpStream::from_std(stream) else {
                 return;
@@ -211,6 +215,32 @@ async fn first_bytes(lane: &Shared, mut stream: TcpStream) -> Option<(Protocol, 
     Some((protocol, stream, bytes))
 }
 
+fn pogu_dialect(_: Time) -> Dialect {
+    Dialect::Pogu(Box::default())
+}
+
+fn stomp_dialect(now: Time) -> Dialect {
+    Dialect::Stomp(Box::new(Stomp::new(now)))
+}
+
+/// Hands a connection to its lane, to speak a dialect on its bytes. `first` were read of it already.
+fn speak(
+    lane: &Shared,
+    stream: std::net::TcpStream,
+    remote: SocketAddr,
+    dialect: fn(Time) -> Dialect,
+    first: &mut [u8],
+) {
+    let mut lane = lane.borrow_mut();
+    if lane.shutting_down {
+        return;
+    }
+    let link = Link::Tcp(mio::net::TcpStream::from_std(stream));
+    let dialect = dialect(lane.core.now);
+    // The lane reads what follows by itself: registering tells it of bytes that wait.
+    let _ = lane.add(link, remote, Carrier::Stream, dialect, first);
+}
+
 async fn route(
     lane: &Shared,
     protocol: Protocol,
@@ -221,18 +251,15 @@ async fn route(
     match protocol {
         Protocol::Http1 => http::serve(lane, stream, remote, first).await,
         Protocol::Http2 => Box::pin(http::serve_h2(lane, stream, remote, first)).await,
-        Protocol::Pogu => {
+        Protocol::Pogu | Protocol::Stomp => {
             let Ok(stream) = stream.into_std() else { return };
-            let mut lane = lane.borrow_mut();
-            if lane.shutting_down {
-                return;
-            }
-            let link = Link::Tcp(mio::net::TcpStream::from_std(stream));
-            let dialect = Dialect::Pogu(Box::default());
-            // The lane reads what follows by itself: registering tells it of bytes that wait.
-            let _ = lane.add(link, remote, Carrier::Stream, dialect, &mut first);
+            let dialect = if protocol == Protocol::Stomp {
+                stomp_dialect
+            } else {
+                pogu_dialect
+            };
+            speak(lane, stream, remote, dialect, &mut first);
         }
-        Protocol::Stomp => refuse(&mut stream, STOMP_REFUSAL).await,
         // A fatal alert, `handshake_failure` (RFC 8446 §6).
         Protocol::Tls => refuse(&mut stream, &[0x15, 3, 1, 0, 2, 2, 40]).await,
         // There is no answer in the PROXY protocol but to close (§3.1 of its specification).
@@ -241,9 +268,6 @@ async fn route(
         }
     }
 }
-
-const STOMP_REFUSAL: &[u8] = b"ERROR\nmessage:STOMP is not served here\ncontent-type:text/plain\n\n\
-    This server does not speak STOMP. It speaks HTTP, WebSocket and pogu lines on this port.\0\n";
 
 /// Says a last word and waits a moment for the other side to take it.
 async fn refuse(stream: &mut TcpStream, word: &[u8]) {

@@ -46,6 +46,10 @@ pub enum Way {
     WsPlain,
     /// The pogu dialect on a WebSocket.
     WsPogu,
+    /// STOMP on TCP.
+    TcpStomp,
+    /// STOMP on a WebSocket.
+    WsStomp,
     /// A WebSocket that the application handles itself.
     WsHandler,
     /// A poll that is answered at once.
@@ -62,13 +66,15 @@ pub enum Way {
 
 impl Way {
     /// All of them, in order.
-    pub const ALL: [Way; 12] = [
+    pub const ALL: [Way; 14] = [
         Way::TcpPogu,
         Way::TcpPlain,
         Way::UdpPogu,
         Way::UdpPlain,
         Way::WsPlain,
         Way::WsPogu,
+        Way::TcpStomp,
+        Way::WsStomp,
         Way::WsHandler,
         Way::HttpPoll,
         Way::HttpLongPoll,
@@ -80,9 +86,9 @@ impl Way {
     /// The label `carrier`.
     pub fn carrier(self) -> &'static str {
         match self {
-            Way::TcpPogu | Way::TcpPlain => "tcp",
+            Way::TcpPogu | Way::TcpPlain | Way::TcpStomp => "tcp",
             Way::UdpPogu | Way::UdpPlain => "udp",
-            Way::WsPlain | Way::WsPogu | Way::WsHandler => "websocket",
+            Way::WsPlain | Way::WsPogu | Way::WsStomp | Way::WsHandler => "websocket",
             Way::HttpPoll => "http-poll",
             Way::HttpLongPoll => "http-long-poll",
             Way::HttpStream => "http-stream",
@@ -95,6 +101,7 @@ impl Way {
     pub fn dialect(self) -> &'static str {
         match self {
             Way::TcpPogu | Way::UdpPogu | Way::WsPogu => "pogu",
+            Way::TcpStomp | Way::WsStomp => "stomp",
             Way::WsHandler => "handler",
             Way::TcpPlain
             | Way::UdpPlain

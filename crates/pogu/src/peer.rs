@@ -157,6 +157,10 @@ impl Peer {
     pub(crate) fn form(&self) -> Option<Form> {
         Some(match (&self.carrier, &self.dialect) {
             (_, Dialect::Handler(_)) => return None,
+            (Carrier::WebSocket(_), Dialect::Stomp(stomp)) => {
+                Form::StompFrame(stomp.version(), stomp.text_kind())
+            }
+            (_, Dialect::Stomp(stomp)) => Form::Stomp(stomp.version()),
             (Carrier::WebSocket(session), Dialect::Plain(_)) => Form::Frame(session.deflate()),
             (Carrier::WebSocket(session), Dialect::Pogu(_)) => Form::PoguFrame(session.deflate()),
             (Carrier::Stream, Dialect::Pogu(_)) => Form::PoguLine,
@@ -173,8 +177,10 @@ impl Peer {
         match (&self.carrier, &self.dialect) {
             (Carrier::WebSocket(_), Dialect::Plain(_)) => Way::WsPlain,
             (Carrier::WebSocket(_), Dialect::Pogu(_)) => Way::WsPogu,
+            (Carrier::WebSocket(_), Dialect::Stomp(_)) => Way::WsStomp,
             (Carrier::WebSocket(_), Dialect::Handler(_)) => Way::WsHandler,
             (Carrier::Stream, Dialect::Pogu(_)) => Way::TcpPogu,
+            (Carrier::Stream, Dialect::Stomp(_)) => Way::TcpStomp,
             (Carrier::Stream, _) => Way::TcpPlain,
             (Carrier::Datagram(_), Dialect::Pogu(_)) => Way::UdpPogu,
             (Carrier::Datagram(_), _) => Way::UdpPlain,
@@ -192,11 +198,6 @@ impl Peer {
         }
     }
 
-    /// All its subscriptions.
-    pub(crate) fn subscriptions(&self) -> &[SubscriptionId] {
-        self.dialect.subscriptions()
-    }
-
     /// Bytes of its own answers and of a cut write: while they are many, its input stays unread.
     pub(crate) fn backlog(&self) -> usize {
         self.out.len() + self.rest.len()
@@ -210,14 +211,11 @@ impl Peer {
         core: &mut Core,
     ) -> Result<(), Ending> {
         let way = self.way();
+        let wrap = self.wrap();
         let Carrier::WebSocket(session) = &mut self.carrier else {
             let mut speaker = Speaker {
                 id: self.id,
-                wrap: if matches!(self.carrier, Carrier::Datagram(_)) {
-                    Wrap::Datagram
-                } else {
-                    Wrap::Line
-                },
+                wrap,
                 way,
                 out: &mut self.out,
                 catching_up: &mut self.catching_up,
@@ -267,7 +265,7 @@ impl Peer {
             } else {
                 let mut speaker = Speaker {
                     id: self.id,
-                    wrap: Wrap::Frame(deflate),
+                    wrap,
                     way,
                     out: &mut self.out,
                     catching_up: &mut self.catching_up,
@@ -293,15 +291,29 @@ impl Peer {
     }
 
     /// Answers a publish that was asked for with number `seq`.
-    pub(crate) fn published(&mut self, seq: u64, result: Result<Cursor, PublishError>, core: &mut Core) {
+    pub(crate) fn published(
+        &mut self,
+        seq: u64,
+        result: Result<Cursor, PublishError>,
+        core: &mut Core,
+    ) -> Result<(), Ending> {
         let wrap = self.wrap();
-        self.dialect.published(seq, result, wrap, &mut self.out, core);
+        self.dialect.published(seq, result, wrap, &mut self.out, core)
     }
 
     /// Tells that `missed` messages (where the number is known) were lost on the way to it, before what comes next.
     ///
     /// A plain WebSocket and a bound port have no envelope to tell it in; there only the metrics know.
-    pub(crate) fn tell_gap(&mut self, selector: &str, missed: Option<u64>, core: &mut Core) {
+    pub(crate) fn tell_gap(
+        &mut self,
+        subscription: SubscriptionId,
+        selector: &str,
+        missed: Option<u64>,
+        core: &mut Core,
+    ) {
+        if let Dialect::Stomp(stomp) = &mut self.dialect {
+            return stomp.note_lost(subscription, missed);
+        }
         match (&self.carrier, &self.dialect) {
             (Carrier::Sse { .. }, _) => {
                 let data = gap_json(selector, missed);
@@ -343,6 +355,9 @@ impl Peer {
         };
         let wrap = self.wrap();
         let farewell = &mut self.farewell;
+        if let Dialect::Stomp(stomp) = &mut self.dialect {
+            stomp.say_goodbye(why, wrap, farewell, core);
+        }
         match (&mut self.carrier, &self.dialect) {
             (Carrier::WebSocket(session), _) => session.close(core.now, code, why, &mut core.codec, farewell),
             // What waits is its answer.
@@ -368,9 +383,10 @@ impl Peer {
             Carrier::Datagram(lease) => Some(lease.until),
             Carrier::Stream => None,
         };
+        let dialect = self.dialect.deadline(core);
         let stall = self.stalled.map(|since| since + core.times.write_stall);
         let unit = self.begun.map(|since| since + UNIT_TIME);
-        [own, stall, unit].into_iter().flatten().min()
+        [own, dialect, stall, unit].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -388,6 +404,8 @@ impl Peer {
         if self.begun.is_some_and(|since| since + UNIT_TIME <= now) {
             return Err(Ending::TimedOut);
         }
+        let wrap = self.wrap();
+        self.dialect.tick(wrap, &mut self.out, core)?;
         match &mut self.carrier {
             Carrier::WebSocket(session) => {
                 session
@@ -413,10 +431,12 @@ impl Peer {
         Ok(())
     }
 
-    fn wrap(&self) -> Wrap {
-        match &self.carrier {
-            Carrier::WebSocket(session) => Wrap::Frame(session.deflate()),
-            Carrier::Datagram(_) => Wrap::Datagram,
+    /// How an answer of its dialect rides on its carrier.
+    pub(crate) fn wrap(&self) -> Wrap {
+        match (&self.carrier, &self.dialect) {
+            (Carrier::WebSocket(session), dialect) => Wrap::Frame(dialect.text_kind(), session.deflate()),
+            (Carrier::Datagram(_), _) => Wrap::Datagram,
+            (_, Dialect::Stomp(_)) => Wrap::Bytes,
             _ => Wrap::Line,
         }
     }

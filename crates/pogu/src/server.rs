@@ -14,7 +14,7 @@ use pogu_proto::ws;
 use tokio::runtime::{Builder as Runtime, LocalOptions};
 use tokio::sync::{oneshot, watch};
 
-use crate::config::{Config, ConfigError, Listen};
+use crate::config::{Config, ConfigError, Listen, Protocol};
 use crate::core::{Core, Times, WRITE_STALL};
 use crate::drive::{self, Command, Handle, WAKER};
 use crate::handler::{Handler, Incoming, Socket};
@@ -157,7 +157,10 @@ impl Bound {
 
     fn spoken(&self) -> Spoken {
         let Some(topic) = self.listen.topic.clone() else {
-            return Spoken::Any;
+            return match self.listen.protocol {
+                Some(Protocol::Stomp) => Spoken::Stomp,
+                None => Spoken::Any,
+            };
         };
         Spoken::Bound {
             topic,
@@ -338,7 +341,7 @@ fn new_hub(config: &Config, handles: Arc<[Arc<Handle>]>) -> Result<Hub, ServerEr
     // Seconds tell a later start from this one; the low bits, two starts in a second.
     let epoch = (unix_milliseconds() / 1000) << 8 | (random()? & 0xff);
     let wake = Box::new(move |lane: usize| {
-        if !drive::is_current(lane)
+        if !drive::note_woken(lane)
             && let Some(handle) = handles.get(lane)
         {
             handle.wake();

@@ -33,6 +33,16 @@ pub struct Listen {
     /// How messages are cut out of a bound TCP port's bytes; see [`Listen::framing`].
     #[serde(default, deserialize_with = "framing")]
     pub framing: Option<Framing>,
+    /// The one protocol that is spoken there, where first bytes are not to decide.
+    pub protocol: Option<Protocol>,
+}
+
+/// A protocol that can have a port to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// STOMP on TCP.
+    Stomp,
 }
 
 impl Listen {
@@ -59,6 +69,18 @@ impl Listen {
                 "reply-topic is for a port bound to a topic; add topic = \"…\" or leave reply-topic out",
             );
         }
+        if self.protocol.is_some() && self.topic.is_some() {
+            return wrong(
+                "protocol",
+                "a port bound to a topic carries bare messages; leave topic or protocol out",
+            );
+        }
+        if self.protocol.is_some() && self.address.carriers != Carriers::Tcp {
+            return wrong(
+                "protocol",
+                "STOMP is spoken on TCP alone; write address = \"tcp://…\"",
+            );
+        }
         match (self.framing, self.address.carriers) {
             (Some(Framing::Datagram), Carriers::Both | Carriers::Tcp) => wrong(
                 "framing",
@@ -80,6 +102,7 @@ impl From<Address> for Listen {
             topic: None,
             reply_topic: None,
             framing: None,
+            protocol: None,
         }
     }
 }

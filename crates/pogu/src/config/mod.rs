@@ -20,7 +20,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Invalid};
-pub use listen::{Address, Carriers, Listen, TopicTemplate};
+pub use listen::{Address, Carriers, Listen, Protocol, TopicTemplate};
 pub use pogu_hub::Policy;
 pub use pogu_proto::framing::Framing;
 pub use sections::{Cors, Limits, LogFormat, LogLevel, Sse, TopicRule, WebSocket};

@@ -35,7 +35,7 @@ fn the_default_file_is_the_default() {
 fn the_examples_in_the_default_file_are_valid() {
     let config = parse(&with_examples());
     assert_eq!(config.lanes, Some(4));
-    assert_eq!(config.listen.len(), 2);
+    assert_eq!(config.listen.len(), 3);
     assert_eq!(config.listen[1].framing(), Framing::Line);
     assert_eq!(config.topics[0].history, 256);
     assert_eq!(config.topics[0].history_age, Duration::from_secs(300));
@@ -185,7 +185,7 @@ fn an_unknown_key_is_told_with_its_place_and_the_key_that_was_meant() {
     );
     refused(
         "listen = [{ address = \"a:1\" }, { address = \"a:2\", tls = true }]",
-        "pogu.toml:1:51: unknown key \"tls\" in [[listen]]; known here: address, topic, reply-topic, framing",
+        "pogu.toml:1:51: unknown key \"tls\" in [[listen]]; known here: address, topic, reply-topic, framing, protocol",
     );
 }
 
@@ -349,6 +349,14 @@ fn bound_ports_are_checked_as_a_whole() {
     refused(
         &listen("address = \"tcp://a:1\"\nreply-topic = \"b\""),
         "pogu.toml:5:15: listen[1].reply-topic: reply-topic is for a port bound to a topic; add topic = \"…\" or leave reply-topic out",
+    );
+    refused(
+        &listen("address = \"tcp://a:1\"\ntopic = \"t\"\nprotocol = \"stomp\""),
+        "pogu.toml:6:12: listen[1].protocol: a port bound to a topic carries bare messages; leave topic or protocol out",
+    );
+    refused(
+        &listen("address = \"a:1\"\nprotocol = \"stomp\""),
+        "pogu.toml:5:12: listen[1].protocol: STOMP is spoken on TCP alone; write address = \"tcp://…\"",
     );
     refused(
         &listen("address = \"tcp://a:1\"\ntopic = \"t\"\nframing = \"datagram\""),

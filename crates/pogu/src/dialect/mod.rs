@@ -3,11 +3,15 @@
 mod answers;
 mod plain;
 mod pogu;
+mod stomp;
+
+use std::rc::Rc;
 
 use pogu_hub::{Cursor, PublishError, SubscriptionId, Topic};
-use pogu_proto::{Reader, ws};
+use pogu_proto::{Reader, Time, ws};
 
 use crate::core::Core;
+use crate::form::Head;
 use crate::handler::Handler;
 use crate::id::PeerId;
 use crate::metrics::Way;
@@ -15,11 +19,13 @@ use crate::peer::Ending;
 
 pub(crate) use plain::Plain;
 pub(crate) use pogu::Pogu;
+pub(crate) use stomp::{Stomp, tail as stomp_tail};
 
 /// What messages mean.
 pub(crate) enum Dialect {
     Plain(Plain),
     Pogu(Box<Pogu>),
+    Stomp(Box<Stomp>),
     Handler(Handler),
 }
 
@@ -29,7 +35,16 @@ impl Dialect {
         match self {
             Dialect::Plain(plain) => plain.decoder.is_empty(),
             Dialect::Pogu(pogu) => pogu.is_between_commands(),
+            Dialect::Stomp(stomp) => stomp.is_between_frames(),
             Dialect::Handler(_) => true,
+        }
+    }
+
+    /// The kind of message in which text goes out, where the carrier has two.
+    pub(crate) fn text_kind(&self) -> ws::Kind {
+        match self {
+            Dialect::Stomp(stomp) => stomp.text_kind(),
+            _ => ws::Kind::Text,
         }
     }
 
@@ -38,6 +53,7 @@ impl Dialect {
         match self {
             Dialect::Plain(plain) => plain.subscription.as_slice(),
             Dialect::Pogu(pogu) => pogu.subscriptions(),
+            Dialect::Stomp(stomp) => stomp.topics(),
             Dialect::Handler(_) => &[],
         }
     }
@@ -50,10 +66,90 @@ impl Dialect {
         wrap: Wrap,
         out: &mut Vec<u8>,
         core: &mut Core,
-    ) {
+    ) -> Result<(), Ending> {
         match self {
             Dialect::Pogu(pogu) => pogu.published(seq, result, wrap, out, core),
+            Dialect::Stomp(stomp) => return stomp.published(seq, result, wrap, out, core),
             Dialect::Plain(_) | Dialect::Handler(_) => {}
+        }
+        Ok(())
+    }
+
+    /// What a message of a subscription begins with, in a form that has [`Head`]s.
+    pub(crate) fn head(&self, subscription: SubscriptionId) -> Option<&Rc<Head>> {
+        match self {
+            Dialect::Stomp(stomp) => stomp.head(subscription),
+            _ => None,
+        }
+    }
+
+    /// The same for a message that has to tell what was lost before it.
+    pub(crate) fn noted_head(&self, subscription: SubscriptionId) -> Option<Rc<Head>> {
+        match self {
+            Dialect::Stomp(stomp) => stomp.noted_head(subscription),
+            _ => None,
+        }
+    }
+
+    /// Whether some next message has to.
+    pub(crate) fn has_notes(&self) -> bool {
+        match self {
+            Dialect::Stomp(stomp) => stomp.has_notes(),
+            _ => false,
+        }
+    }
+
+    /// They are told.
+    pub(crate) fn forget_notes(&mut self) {
+        if let Dialect::Stomp(stomp) = self {
+            stomp.forget_notes();
+        }
+    }
+
+    /// Writes what waits outside of the mailbox, as much as one write may take.
+    pub(crate) fn fill(&mut self, way: Way, wrap: Wrap, out: &mut Vec<u8>, core: &mut Core) {
+        if let Dialect::Stomp(stomp) = self {
+            stomp.fill(way, wrap, out, core);
+        }
+    }
+
+    /// Something was written to the peer, and perhaps all that waited.
+    pub(crate) fn wrote(&mut self, core: &mut Core) {
+        if let Dialect::Stomp(stomp) = self {
+            stomp.wrote(core.now);
+        }
+    }
+
+    /// All that was written has left.
+    pub(crate) fn emptied(&mut self, core: &mut Core) {
+        if let Dialect::Stomp(stomp) = self {
+            stomp.accept_written(core);
+        }
+    }
+
+    /// Ends what it has asked of the hub. `in_order` if its peer took its leave.
+    pub(crate) fn leave(&mut self, in_order: bool, core: &mut Core) {
+        for id in self.subscriptions() {
+            core.unsubscribe(*id);
+        }
+        if let Dialect::Stomp(stomp) = self {
+            stomp.leave(in_order, core);
+        }
+    }
+
+    /// When it wants [`Dialect::tick`] at the latest.
+    pub(crate) fn deadline(&self, core: &Core) -> Option<Time> {
+        match self {
+            Dialect::Stomp(stomp) => stomp.deadline(core),
+            _ => None,
+        }
+    }
+
+    /// Does what is due.
+    pub(crate) fn tick(&mut self, wrap: Wrap, out: &mut Vec<u8>, core: &mut Core) -> Result<(), Ending> {
+        match self {
+            Dialect::Stomp(stomp) => stomp.tick(wrap, out, core),
+            _ => Ok(()),
         }
     }
 }
@@ -68,24 +164,27 @@ pub(crate) enum Input<'a> {
 /// How one answer of a dialect rides on its carrier.
 #[derive(Clone, Copy)]
 pub(crate) enum Wrap {
+    /// As it is, where the dialect has ends of its own.
+    Bytes,
     Line,
-    Frame(Option<ws::Deflate>),
+    Frame(ws::Kind, Option<ws::Deflate>),
     Datagram,
 }
 
 impl Wrap {
     pub(crate) fn put(self, out: &mut Vec<u8>, core: &mut Core, write: impl FnOnce(&mut Vec<u8>)) {
         match self {
+            Wrap::Bytes => write(out),
             // Answers hold no line feed: it parts the datagrams too.
             Wrap::Line | Wrap::Datagram => {
                 write(out);
                 out.push(b'\n');
             }
-            Wrap::Frame(deflate) => {
+            Wrap::Frame(kind, deflate) => {
                 let mut scratch = std::mem::take(&mut core.scratch);
                 scratch.clear();
                 write(&mut scratch);
-                crate::form::frame(ws::Kind::Text, &scratch, deflate, &mut core.codec, out);
+                crate::form::frame(kind, &scratch, deflate, &mut core.codec, out);
                 core.scratch = scratch;
             }
         }
@@ -109,6 +208,7 @@ impl Speaker<'_> {
         match dialect {
             Dialect::Plain(plain) => self.hear_plain(plain, input),
             Dialect::Pogu(pogu) => self.hear_pogu(pogu, input),
+            Dialect::Stomp(stomp) => self.hear_stomp(stomp, input),
             Dialect::Handler(_) => Ok(()),
         }
     }

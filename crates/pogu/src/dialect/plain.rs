@@ -39,7 +39,7 @@ impl Speaker<'_> {
         match input {
             Input::Text(body) => self.publish_plain(topic, Kind::Text, body),
             Input::Binary(body) => {
-                let kind = if matches!(self.wrap, Wrap::Frame(_)) {
+                let kind = if matches!(self.wrap, Wrap::Frame(..)) {
                     Kind::Binary
                 } else {
                     text_or_binary(body)

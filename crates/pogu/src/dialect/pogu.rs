@@ -194,7 +194,7 @@ impl Speaker<'_> {
         self.core.publish();
         let outcome = self
             .core
-            .subscribe(self.id, selector, after, echo)
+            .subscribe(self.id, selector, after, echo, None)
             .map_err(|error| ("refused", error.to_string()))?;
         subscriptions.push(outcome.id);
         if !outcome.live {

@@ -140,7 +140,15 @@ where
 }
 
 /// What `404` points to.
-const REACHABLE: &[&str] = &["/topics/{topic}", "/pogu", "/healthz", "/readyz", "/metrics", "/"];
+const REACHABLE: &[&str] = &[
+    "/topics/{topic}",
+    "/pogu",
+    "/stomp",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/",
+];
 
 async fn respond(
     lane: Shared,
@@ -220,8 +228,11 @@ async fn route(lane: &Shared, request: &mut Request<Incoming>, origin_allowed: b
     if let Some(topic) = path.strip_prefix("/topics/") {
         return topics::topic(lane, request, topic, origin_allowed).await;
     }
-    if path == "/pogu" {
-        return upgrade::pogu(lane, request, origin_allowed);
+    match &*path {
+        "/pogu" => return upgrade::pogu(lane, request, origin_allowed),
+        // The second is where Spring has the WebSocket beside its SockJS.
+        "/stomp" | "/stomp/websocket" => return upgrade::stomp(lane, request, origin_allowed),
+        _ => {}
     }
     let handler = lane.borrow().handlers.get(&path).cloned();
     if let Some(handler) = handler {

@@ -198,7 +198,7 @@ impl Lane {
         let Dialect::Plain(plain) = &mut peer.dialect else {
             return Ok(());
         };
-        let outcome = core.subscribe(id, selector, after, plain.echo)?;
+        let outcome = core.subscribe(id, selector, after, plain.echo, None)?;
         plain.subscription = Some(outcome.id);
         if !outcome.live {
             peer.catching_up.push(outcome.id);
@@ -206,7 +206,7 @@ impl Lane {
         if outcome.gap {
             let selector = core.subscriptions.selector(outcome.id);
             let name = selector.map(|selector| selector.as_str().to_owned());
-            peer.tell_gap(&name.unwrap_or_default(), None, core);
+            peer.tell_gap(outcome.id, &name.unwrap_or_default(), None, core);
         }
         self.touched(slot);
         Ok(())

@@ -9,11 +9,14 @@ use pogu_proto::ws;
 use super::parameters::Parameters;
 use super::session::{Answer, Session};
 use super::{Reply, problem, topics};
-use crate::dialect::{Dialect, Plain};
+use crate::dialect::{Dialect, Plain, Stomp};
 use crate::drive::Shared;
 use crate::handler::Handler;
 use crate::peer::Carrier;
 use crate::problem::Problem;
+
+/// The subprotocols of STOMP. What is spoken is agreed in its CONNECT.
+const STOMP_PROTOCOLS: [&str; 3] = ["v12.stomp", "v11.stomp", "v10.stomp"];
 
 /// What a connection is to be once it is a WebSocket.
 struct Purpose {
@@ -58,6 +61,15 @@ pub(super) fn pogu(lane: &Shared, request: &Request<Incoming>, origin_allowed: b
     upgrade(lane, request, purpose, origin_allowed)
 }
 
+/// `/stomp`: STOMP, whose versions are the subprotocols.
+pub(super) fn stomp(lane: &Shared, request: &Request<Incoming>, origin_allowed: bool) -> Answer {
+    let purpose = Purpose {
+        dialect: Dialect::Stomp(Box::new(Stomp::new(lane.borrow().core.now))),
+        subscription: None,
+    };
+    upgrade(lane, request, purpose, origin_allowed)
+}
+
 /// An endpoint with code behind it.
 pub(super) fn handler(
     lane: &Shared,
@@ -88,8 +100,18 @@ fn upgrade(lane: &Shared, request: &Request<Incoming>, purpose: Purpose, origin_
     if let Ok(accept) = HeaderValue::from_str(&accept) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
+    // Each STOMP subscription has a head of its own, so compressed frames could not be shared; its clients do well without.
+    let is_stomp = matches!(purpose.dialect, Dialect::Stomp(_));
+    if is_stomp
+        && let Some(protocol) = ws::choose_protocol(
+            text_values(request.headers(), header::SEC_WEBSOCKET_PROTOCOL),
+            &STOMP_PROTOCOLS,
+        )
+    {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+    }
     let mut deflate = None;
-    if lane.borrow().core.config.websocket.compression {
+    if !is_stomp && lane.borrow().core.config.websocket.compression {
         let offers = text_values(request.headers(), header::SEC_WEBSOCKET_EXTENSIONS);
         if let Some((agreed, answer)) = ws::negotiate_deflate(offers)
             && let Ok(answer) = HeaderValue::from_str(&answer)
