@@ -351,7 +351,7 @@ fn new_hub(config: &Config, handles: Arc<[Arc<Handle>]>) -> Result<Hub, ServerEr
         epoch,
         config.lane_count(),
         config.hub_rules(),
-        vec![],
+        config.queue_rules(),
         config.hub_limits(),
         wake,
     ))

@@ -23,7 +23,7 @@ pub use error::{ConfigError, Invalid};
 pub use listen::{Address, Carriers, Listen, Protocol, TopicTemplate};
 pub use pogu_hub::Policy;
 pub use pogu_proto::framing::Framing;
-pub use sections::{Cors, Limits, LogFormat, LogLevel, Sse, TopicRule, WebSocket};
+pub use sections::{Cors, Limits, LogFormat, LogLevel, QueueRule, Sse, TopicRule, WebSocket};
 pub use value::{Size, parse_duration};
 
 use error::Wrong;
@@ -56,6 +56,8 @@ pub struct Config {
     pub limits: Limits,
     /// Rules by topic; the first whose pattern matches decides.
     pub topics: Vec<TopicRule>,
+    /// Rules by queue; the first whose pattern matches decides.
+    pub queues: Vec<QueueRule>,
     /// Which web pages may use the server.
     pub cors: Cors,
     /// WebSocket connections.
@@ -80,6 +82,7 @@ impl Default for Config {
             log_level: LogLevel::Info,
             limits: Limits::default(),
             topics: Vec::new(),
+            queues: Vec::new(),
             cors: Cors::default(),
             websocket: WebSocket::default(),
             sse: Sse::default(),
@@ -139,11 +142,17 @@ impl Config {
         self.topics.iter().map(TopicRule::to_hub).collect()
     }
 
+    /// The rules of its queues, in the same order.
+    pub fn queue_rules(&self) -> Vec<pogu_hub::QueueRule> {
+        self.queues.iter().map(QueueRule::to_hub).collect()
+    }
+
     /// The bounds of the hub, as far as they can be set.
     pub fn hub_limits(&self) -> pogu_hub::Limits {
         pogu_hub::Limits {
             topics: self.limits.topics,
             history_bytes: self.limits.history.bytes(),
+            queue_bytes: self.limits.queues.bytes(),
             // What a subscription catches up with at once fits its mailbox.
             page_bytes: self.limits.mailbox.bytes() / 2,
             ..pogu_hub::Limits::default()

@@ -1,5 +1,6 @@
 //! The tables of the configuration.
 
+use std::num::NonZero;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -92,6 +93,8 @@ pub struct Limits {
     pub topics: usize,
     /// The history of all topics together; beyond, the oldest messages go.
     pub history: Size,
+    /// The messages of all queues together; beyond, publishing to a queue is refused.
+    pub queues: Size,
     /// The longest a poll may wait for a message.
     #[serde(deserialize_with = "value::duration")]
     pub wait: Duration,
@@ -108,6 +111,7 @@ impl Default for Limits {
             subscriptions: 1_000,
             topics: 100_000,
             history: Size::new(256 << 20),
+            queues: Size::new(512 << 20),
             wait: Duration::from_secs(60),
         }
     }
@@ -134,6 +138,7 @@ impl Limits {
         );
         check("mailbox", self.mailbox >= self.message, &small)?;
         check("history", self.history >= self.message, &small)?;
+        check("queues", self.queues >= self.message, &small)?;
         let small = format!(
             "ordinary requests would not fit; write at least {}",
             Limits::HEAD_MIN
@@ -178,6 +183,51 @@ impl TopicRule {
             policy: self.slow_consumer,
         }
     }
+}
+
+/// How much the queues that a pattern matches hold, and how often they deliver a message.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(
+    rename_all = "kebab-case",
+    deny_unknown_fields,
+    expecting = "a table: write [[queues]] on a line of its own and pattern = \"…\" below it"
+)]
+pub struct QueueRule {
+    /// The queues it is for: `jobs`, `mail.*`, `>`.
+    #[serde(deserialize_with = "selector")]
+    pub pattern: Selector,
+    /// Messages that each queue holds, those among them that are delivered and not acknowledged; beyond, publishing to it is refused.
+    #[serde(default = "default_queue_messages")]
+    pub messages: usize,
+    /// The same in bytes.
+    #[serde(default = "default_queue_bytes")]
+    pub bytes: Size,
+    /// How often a message is delivered before it goes to the dead-letter queue.
+    #[serde(default = "default_delivery_limit")]
+    pub delivery_limit: NonZero<u32>,
+}
+
+impl QueueRule {
+    pub(super) fn to_hub(&self) -> pogu_hub::QueueRule {
+        pogu_hub::QueueRule {
+            pattern: self.pattern.clone(),
+            messages: self.messages,
+            bytes: self.bytes.bytes(),
+            delivery_limit: self.delivery_limit.get(),
+        }
+    }
+}
+
+fn default_queue_messages() -> usize {
+    pogu_hub::QueueRule::default().messages
+}
+
+fn default_queue_bytes() -> Size {
+    Size::new(pogu_hub::QueueRule::default().bytes)
+}
+
+fn default_delivery_limit() -> NonZero<u32> {
+    NonZero::new(pogu_hub::QueueRule::default().delivery_limit).unwrap_or(NonZero::<u32>::MIN)
 }
 
 fn default_history() -> usize {

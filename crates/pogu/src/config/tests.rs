@@ -40,6 +40,10 @@ fn the_examples_in_the_default_file_are_valid() {
     assert_eq!(config.topics[0].history, 256);
     assert_eq!(config.topics[0].history_age, Duration::from_secs(300));
     assert_eq!(config.topics[0].slow_consumer, Policy::default());
+    let (written, default) = (&config.queue_rules()[0], pogu_hub::QueueRule::default());
+    assert_eq!(written.messages, default.messages);
+    assert_eq!(written.bytes, default.bytes);
+    assert_eq!(written.delivery_limit, default.delivery_limit);
 }
 
 #[test]
@@ -47,7 +51,16 @@ fn the_default_file_has_every_key_and_no_other() {
     let text = with_examples();
     let written: BTreeSet<String> = written_keys(&text);
     let mut known = BTreeSet::new();
-    for table in ["", "limits", "cors", "websocket", "sse", "[listen]", "[topics]"] {
+    for table in [
+        "",
+        "limits",
+        "cors",
+        "websocket",
+        "sse",
+        "[listen]",
+        "[topics]",
+        "[queues]",
+    ] {
         let header = if table.is_empty() {
             String::new()
         } else {
