@@ -255,8 +255,8 @@ fn page_at(lane: &Shared, request: &Request<Incoming>, path: &str) -> Reply {
         "/readyz" if lane.borrow().shutting_down => problem(Problem::shutting_down()),
         "/readyz" => text("ready\n"),
         "/metrics" => {
-            let counters = lane.borrow().all_counters.clone();
-            let mut reply = text(metrics::render(&counters));
+            let lane = lane.borrow();
+            let mut reply = text(metrics::render(&lane.all_counters, lane.core.hub.stats()));
             let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
             reply.headers_mut().insert(header::CONTENT_TYPE, kind);
             reply

@@ -1,0 +1,130 @@
+//! What is counted apart: ways in and out, and reasons of losses.
+
+/// A way in or out: carrier × dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The pogu dialect on TCP.
+    TcpPogu,
+    /// A bound TCP port.
+    TcpPlain,
+    /// The pogu dialect on UDP.
+    UdpPogu,
+    /// A bound UDP port.
+    UdpPlain,
+    /// A topic's WebSocket.
+    WsPlain,
+    /// The pogu dialect on a WebSocket.
+    WsPogu,
+    /// STOMP on TCP.
+    TcpStomp,
+    /// STOMP on a WebSocket.
+    WsStomp,
+    /// A WebSocket that the application handles itself.
+    WsHandler,
+    /// A poll that is answered at once.
+    HttpPoll,
+    /// A poll that waits.
+    HttpLongPoll,
+    /// A stream of JSON lines.
+    HttpStream,
+    /// Server-sent events.
+    HttpSse,
+    /// A message sent by POST.
+    HttpPost,
+}
+
+impl Way {
+    /// All of them, in order.
+    pub const ALL: [Way; 14] = [
+        Way::TcpPogu,
+        Way::TcpPlain,
+        Way::UdpPogu,
+        Way::UdpPlain,
+        Way::WsPlain,
+        Way::WsPogu,
+        Way::TcpStomp,
+        Way::WsStomp,
+        Way::WsHandler,
+        Way::HttpPoll,
+        Way::HttpLongPoll,
+        Way::HttpStream,
+        Way::HttpSse,
+        Way::HttpPost,
+    ];
+
+    /// The label `carrier`.
+    pub fn carrier(self) -> &'static str {
+        match self {
+            Way::TcpPogu | Way::TcpPlain | Way::TcpStomp => "tcp",
+            Way::UdpPogu | Way::UdpPlain => "udp",
+            Way::WsPlain | Way::WsPogu | Way::WsStomp | Way::WsHandler => "websocket",
+            Way::HttpPoll => "http-poll",
+            Way::HttpLongPoll => "http-long-poll",
+            Way::HttpStream => "http-stream",
+            Way::HttpSse => "sse",
+            Way::HttpPost => "http-post",
+        }
+    }
+
+    /// The label `dialect`.
+    pub fn dialect(self) -> &'static str {
+        match self {
+            Way::TcpPogu | Way::UdpPogu | Way::WsPogu => "pogu",
+            Way::TcpStomp | Way::WsStomp => "stomp",
+            Way::WsHandler => "handler",
+            Way::TcpPlain
+            | Way::UdpPlain
+            | Way::WsPlain
+            | Way::HttpPoll
+            | Way::HttpLongPoll
+            | Way::HttpStream
+            | Way::HttpSse
+            | Way::HttpPost => "plain",
+        }
+    }
+}
+
+/// Why a message did not reach a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The mailbox was full and the oldest went.
+    Oldest,
+    /// The mailbox was full and the new one went.
+    Newest,
+    /// The mailbox was full and a newer message of the topic took its place.
+    Conflated,
+    /// The mailbox was full and the client went.
+    Disconnected,
+    /// The socket had no room for the datagram.
+    UdpNoRoom,
+    /// The message is larger than a datagram.
+    UdpTooLarge,
+    /// The address has not shown that it receives what is sent to it, and has had its share.
+    UdpUnverified,
+}
+
+impl Loss {
+    /// All of them, in order.
+    pub const ALL: [Loss; 7] = [
+        Loss::Oldest,
+        Loss::Newest,
+        Loss::Conflated,
+        Loss::Disconnected,
+        Loss::UdpNoRoom,
+        Loss::UdpTooLarge,
+        Loss::UdpUnverified,
+    ];
+
+    /// The label `reason`.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Loss::Oldest => "mailbox-drop-oldest",
+            Loss::Newest => "mailbox-drop-newest",
+            Loss::Conflated => "mailbox-conflate",
+            Loss::Disconnected => "mailbox-disconnect",
+            Loss::UdpNoRoom => "udp-no-room",
+            Loss::UdpTooLarge => "udp-too-large",
+            Loss::UdpUnverified => "udp-unverified",
+        }
+    }
+}
