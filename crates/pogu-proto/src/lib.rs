@@ -13,11 +13,13 @@
 
 #[cfg(test)]
 mod cuts;
+pub mod engineio;
 pub mod framing;
 mod kept;
 pub mod pogu;
 mod reader;
 pub mod sniff;
+pub mod socketio;
 pub mod sse;
 pub mod stomp;
 mod time;
