@@ -7,7 +7,7 @@ use pogu_hub::{
     After, ConsumerId, Cursor, Draft, Filter, Hub, PublishError, Receipt, Selector, Settle, SubscribeError,
     SubscribeOutcome, SubscriptionId, Subscriptions,
 };
-use pogu_proto::{Time, pogu, stomp, ws};
+use pogu_proto::{Time, engineio, pogu, socketio, stomp, ws};
 use slab::Slab;
 use tokio::sync::oneshot;
 
@@ -49,6 +49,8 @@ pub(crate) struct Core {
     pub(crate) times: Times,
     pub(crate) pogu_limits: pogu::Limits,
     pub(crate) stomp_limits: stomp::ServerLimits,
+    pub(crate) engineio_limits: Arc<engineio::Limits>,
+    pub(crate) socketio_limits: Arc<socketio::Limits>,
     pub(crate) ws_limits: Arc<ws::Limits>,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) signals: Rc<Signals>,
@@ -82,6 +84,16 @@ impl Core {
             head: config.limits.head.bytes(),
             body: config.limits.message.bytes(),
         };
+        let engineio_limits = engineio::Limits {
+            ping_interval: milliseconds(config.socketio.ping_interval),
+            ping_timeout: milliseconds(config.socketio.ping_timeout),
+            payload: config.limits.message.bytes(),
+            ..engineio::Limits::default()
+        };
+        let socketio_limits = socketio::Limits {
+            attachment_bytes: config.limits.message.bytes(),
+            ..socketio::Limits::default()
+        };
         let stomp_limits = stomp::ServerLimits {
             frame: stomp::Limits {
                 head: config.limits.head.bytes(),
@@ -100,6 +112,8 @@ impl Core {
             times,
             pogu_limits,
             stomp_limits,
+            engineio_limits: Arc::new(engineio_limits),
+            socketio_limits: Arc::new(socketio_limits),
             ws_limits,
             subscriptions: Subscriptions::new(usize::from(index)),
             signals,
@@ -210,4 +224,9 @@ impl Core {
                 .is_some_and(|selector| selector.as_str() == pattern)
         })
     }
+}
+
+/// A duration in milliseconds, the unit of the protocols.
+pub(crate) fn milliseconds(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

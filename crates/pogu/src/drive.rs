@@ -14,6 +14,7 @@ use pogu_proto::Time;
 use tokio::io::unix::AsyncFd;
 use tokio::time::sleep_until;
 
+use crate::errand::Errand;
 use crate::lane::{Lane, Ready};
 use crate::listener::Incoming;
 use crate::udp;
@@ -32,6 +33,8 @@ pub(crate) const WAKER: mio::Token = mio::Token(usize::MAX);
 pub(crate) enum Command {
     /// Serve a connection.
     Serve(Incoming),
+    /// Do what a request on another lane asks of a session here.
+    Errand(Errand),
     /// Tell every client that the server stops, and end when all have gone.
     ShutDown,
 }
@@ -95,6 +98,9 @@ pub(crate) fn take_woken() -> bool {
     WOKEN.take()
 }
 
+/// All lanes of a server, by number.
+pub(crate) type Lanes = Arc<[Arc<Handle>]>;
+
 /// A lane shared by the tasks of its thread; borrowed for a moment, never over an await.
 pub(crate) type Shared = Rc<RefCell<Lane>>;
 
@@ -147,6 +153,7 @@ pub(crate) async fn drive(
             for command in handle.take() {
                 match command {
                     Command::Serve(incoming) => serve(&lane, incoming),
+                    Command::Errand(errand) => lane.borrow_mut().run_errand(errand),
                     Command::ShutDown => lane.borrow_mut().shut_down(),
                 }
             }

@@ -24,17 +24,17 @@ const RUNS_MAX: usize = 8;
 const HISTORY_PAGE: usize = 64;
 
 /// Messages put together in one form, shared by all peers that wait for just these.
-struct Run {
+pub(crate) struct Run {
     form: Form,
     /// Held, so that no other letter can have the place in memory that they are told apart by. Empty if nobody else
     /// can want this run.
     letters: Vec<Rc<Letter>>,
     /// What each message begins with, where that depends on its subscription; else empty.
     heads: Vec<Option<Rc<Head>>>,
-    messages: usize,
+    pub(crate) messages: usize,
     /// The place of the last message.
     last: Option<Cursor>,
-    bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// Made when the first peer has to keep a part.
     shared: Option<Bytes>,
 }
@@ -48,7 +48,7 @@ pub(crate) struct Runs {
 
 impl Runs {
     /// The run of what waits in `mailbox` for a session of `dialect`, from its front, of at most `limit` messages.
-    fn of(
+    pub(crate) fn of(
         &mut self,
         form: Form,
         dialect: &Dialect,
@@ -164,9 +164,11 @@ impl Run {
 }
 
 /// How far a peer's output got.
-enum Progress {
+pub(crate) enum Progress {
     /// All that waited is written.
     Done,
+    /// There is nothing to write to until a request comes.
+    Parked,
     /// The link takes no more for now.
     Blocked,
     /// There is more, for another turn.
@@ -197,7 +199,9 @@ impl Lane {
             return self.flush_datagrams(slot);
         }
         // Asking a full socket again, turn by turn, would cost a system call each time.
-        let progress = if peer.blocked {
+        let progress = if let Link::None | Link::Poll(_) = peer.link {
+            self.answer_engineio(slot)
+        } else if peer.blocked {
             Progress::Blocked
         } else {
             self.write_out(slot)
@@ -211,6 +215,7 @@ impl Lane {
         match progress {
             Progress::Broken => self.remove(slot),
             Progress::More => self.mark_dirty(slot),
+            Progress::Parked => {}
             Progress::Blocked => {
                 peer.blocked = true;
                 if peer.stalled.is_none() {

@@ -8,6 +8,7 @@ use pogu_proto::framing::{self, Framing};
 use pogu_proto::{pogu, sse, stomp, ws};
 
 use crate::dialect;
+use crate::engineio::Packing;
 use crate::json;
 
 /// A wire form: carrier × dialect, as far as the bytes of a delivery differ.
@@ -34,14 +35,17 @@ pub(crate) enum Form {
     /// A STOMP MESSAGE in a WebSocket frame, of this kind unless its body is binary. Not compressed, as each subscription has another
     /// head and what is compressed is not shared.
     StompFrame(stomp::Version, ws::Kind),
+    /// A Socket.IO event in packets of Engine.IO.
+    SocketIo(Packing),
 }
 
-/// What a message begins with where each subscription has a name of its own.
+/// What a message has of its own for each subscription.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Head {
+    /// STOMP: the command and the headers that name the subscription. Socket.IO: the namespace.
     pub(crate) bytes: Box<[u8]>,
-    /// Whether what acknowledges the message follows: its cursor.
-    pub(crate) acks: bool,
+    /// Whether its place is told, too. STOMP: its cursor, by which it is acknowledged. Socket.IO: topic and cursor, as an argument.
+    pub(crate) placed: bool,
 }
 
 impl Form {
@@ -58,6 +62,8 @@ impl Form {
             Form::Sse => 9,
             Form::JsonLine | Form::JsonElement => 10,
             Form::Stomp(version) | Form::StompFrame(version, _) => 11 + version as usize,
+            // Who wants it in the same packets nearly always waits for the same run.
+            Form::SocketIo(_) => return None,
         })
     }
 
@@ -72,7 +78,7 @@ impl Form {
 
     /// Whether a message of this form begins with the [`Head`] of its subscription.
     pub(crate) fn has_heads(self) -> bool {
-        matches!(self, Form::Stomp(_) | Form::StompFrame(..))
+        matches!(self, Form::Stomp(_) | Form::StompFrame(..) | Form::SocketIo(_))
     }
 
     /// Appends `letter` in this form, begun with the head of its subscription.
@@ -83,9 +89,12 @@ impl Form {
         codec: &mut ws::Codec,
         out: &mut Vec<u8>,
     ) {
+        if let Form::SocketIo(packing) = self {
+            return dialect::socketio_message(&letter.message, head, packing, out);
+        }
         let start = out.len();
         out.extend_from_slice(&head.bytes);
-        if head.acks {
+        if head.placed {
             out.extend_from_slice(b"ack:");
             out.extend_from_slice(CursorText::new(letter.message.cursor).as_str().as_bytes());
             out.push(b'\n');
@@ -155,6 +164,8 @@ fn encode(form: Form, message: &Message, codec: &mut ws::Codec, out: &mut Vec<u8
         Form::Sse => sse_event(message, out),
         Form::JsonLine | Form::JsonElement => json::message(message, out),
         Form::Stomp(version) | Form::StompFrame(version, _) => dialect::stomp_tail(message, version, out),
+        // Never without a head.
+        Form::SocketIo(_) => {}
     }
 }
 

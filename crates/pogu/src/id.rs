@@ -13,7 +13,12 @@ pub(crate) struct PeerId {
 /// A name that nobody guesses: 128 bits, as base64 that URLs, headers and topics take.
 pub(crate) fn unguessable() -> Box<str> {
     let mut bits = [0; 16];
-    // A system without randomness has not started: the server has asked for some.
-    let _ = getrandom::fill(&mut bits);
+    fill_unguessable(&mut bits);
     URL_SAFE_NO_PAD.encode(bits).into()
+}
+
+/// Fills `bytes` with what nobody guesses.
+pub(crate) fn fill_unguessable(bytes: &mut [u8]) {
+    // A system without randomness has not started: the server has asked for some.
+    let _ = getrandom::fill(bytes);
 }

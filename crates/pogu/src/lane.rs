@@ -3,6 +3,7 @@
 //! [`Lane::turn`] reads what is ready, does what is due, drains the inbox and flushes what is dirty, in this order.
 //! Sockets and the clock are handed in; `drive.rs` has the loop that does so.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
 use std::mem;
 use std::net::SocketAddr;
@@ -16,7 +17,8 @@ use tokio::sync::watch;
 
 use crate::core::{Core, Waiting};
 use crate::dialect::Dialect;
-use crate::drive;
+use crate::drive::{self, Lanes};
+use crate::engineio::Sid;
 use crate::flush::Runs;
 use crate::http::Handlers;
 use crate::id::PeerId;
@@ -56,7 +58,7 @@ pub(crate) struct Lane {
     /// What waits in all mailboxes.
     pub(crate) depth: Depth,
     pub(crate) spares: Spares,
-    codec: ws::Codec,
+    pub(crate) codec: ws::Codec,
     buffer: Vec<u8>,
     /// Peers whose input waits unread until the hub has room, or for their next share of a turn.
     held: Vec<PeerId>,
@@ -72,7 +74,12 @@ pub(crate) struct Lane {
     pub(crate) stop: watch::Receiver<bool>,
     /// Of all lanes, for `/metrics`.
     pub(crate) all_counters: Arc<[Arc<LaneCounters>]>,
+    pub(crate) lanes: Lanes,
     pub(crate) handlers: Handlers,
+    /// Sessions that requests name.
+    pub(crate) sessions: HashMap<Sid, PeerId>,
+    /// Polls that requests on this lane have asked for.
+    pub(crate) polls: u64,
 }
 
 impl Lane {
@@ -82,6 +89,7 @@ impl Lane {
         seed: u64,
         stop: watch::Receiver<bool>,
         all_counters: Arc<[Arc<LaneCounters>]>,
+        lanes: Lanes,
         handlers: Handlers,
     ) -> Self {
         Self {
@@ -105,7 +113,10 @@ impl Lane {
             shutting_down: false,
             stop,
             all_counters,
+            lanes,
             handlers,
+            sessions: HashMap::default(),
+            polls: 0,
         }
     }
 
@@ -173,6 +184,9 @@ impl Lane {
         }
         let way = peer.way();
         self.core.counters.opened(way);
+        if let Carrier::EngineIo(engine) = &peer.carrier {
+            self.sessions.insert(engine.sid, id);
+        }
         entry.insert(peer);
         let slot = id.slot as usize;
         if !first.is_empty() {
@@ -181,6 +195,12 @@ impl Lane {
         }
         self.touched(slot);
         Ok(id)
+    }
+
+    /// Has the poller know a socket by another slot.
+    pub(crate) fn watch_again(&self, stream: &mut mio::net::TcpStream, slot: usize) -> io::Result<()> {
+        let interest = mio::Interest::READABLE | mio::Interest::WRITABLE;
+        self.registry.reregister(stream, peer_token(slot), interest)
     }
 
     /// The peer with `id`, if it is still there.
@@ -233,7 +253,7 @@ impl Lane {
         }
     }
 
-    fn take(&mut self, slot: usize) -> Option<Peer> {
+    pub(crate) fn take(&mut self, slot: usize) -> Option<Peer> {
         let mut peer = self.peers.try_remove(slot)?;
         if peer.closing.is_none() {
             peer.dialect.leave(false, &mut self.core);
@@ -247,6 +267,7 @@ impl Lane {
         if let Link::Pipe(pipe) = &peer.link {
             pipe.end();
         }
+        self.forget_session(&peer);
         self.depth.change(peer.counted, Depth::default());
         self.core.counters.closed(peer.way());
         Some(peer)
@@ -277,6 +298,9 @@ impl Lane {
         };
         if peer.closing.is_some() {
             return;
+        }
+        if let Carrier::Probe { .. } = peer.carrier {
+            return self.receive_probe(slot, bytes);
         }
         if peer.out.capacity() == 0 {
             peer.out = self.spares.buffer();
@@ -414,7 +438,13 @@ impl Lane {
                 continue;
             }
             match peer.tick(&mut self.core) {
-                Ok(()) => self.touched(slot),
+                Ok(()) => {
+                    // A poll that waits may have to be ended, though there is nothing to say.
+                    if let Carrier::EngineIo(_) = peer.carrier {
+                        self.mark_dirty(slot);
+                    }
+                    self.touched(slot);
+                }
                 Err(_) if peer.closing.is_some() => self.remove(slot),
                 Err(ending) => self.end(slot, &ending),
             }

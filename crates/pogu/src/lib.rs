@@ -17,6 +17,8 @@ pub mod config;
 mod core;
 mod dialect;
 mod drive;
+mod engineio;
+mod errand;
 mod flush;
 mod form;
 mod handler;

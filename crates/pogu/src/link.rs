@@ -4,11 +4,16 @@ use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::rc::Rc;
 
+use crate::engineio::Poll;
 use crate::pipe::Pipe;
 
 /// What can carry a peer's output now.
 pub(crate) enum Link {
+    /// Nothing, until a request comes that can.
+    None,
     Tcp(mio::net::TcpStream),
+    /// A poll of Engine.IO, which one answer ends.
+    Poll(Poll),
     /// An HTTP response body.
     Pipe(Rc<Pipe>),
     /// An address behind one of the lane's UDP sockets.
@@ -35,8 +40,8 @@ impl Link {
             } else {
                 0
             }),
-            // Datagrams are sent one by one where the socket is.
-            Link::Udp { .. } => Ok(bytes.len()),
+            // Datagrams are sent one by one where the socket is, and polls are answered whole.
+            Link::Udp { .. } | Link::Poll(_) | Link::None => Ok(bytes.len()),
         }
     }
 
@@ -48,7 +53,7 @@ impl Link {
                 let _ = stream.shutdown(Shutdown::Write);
             }
             Link::Pipe(pipe) => pipe.end(),
-            Link::Udp { .. } => {}
+            Link::Udp { .. } | Link::Poll(_) | Link::None => {}
         }
     }
 }

@@ -11,6 +11,7 @@ use pogu_proto::{Reader, Time, pogu, sse, ws};
 
 use crate::core::{Core, UNIT_TIME};
 use crate::dialect::{Dialect, Input, Speaker, Wrap};
+use crate::engineio::EngineIo;
 use crate::form::Form;
 use crate::handler::{Incoming, Socket};
 use crate::id::PeerId;
@@ -26,6 +27,15 @@ pub(crate) enum Carrier {
     /// One command or message a datagram.
     Datagram(Lease),
     WebSocket(ws::Session),
+    /// Polls and then, perhaps, a WebSocket.
+    EngineIo(Box<EngineIo>),
+    /// A WebSocket that is to take over a session of Engine.IO.
+    Probe {
+        /// There but while the lane hears it.
+        socket: Option<ws::Session>,
+        session: PeerId,
+        until: Time,
+    },
     /// An endless response body of Server-Sent Events.
     Sse {
         quiet_since: Time,
@@ -156,7 +166,9 @@ impl Peer {
     /// The form in which messages are delivered to it; `None` if it takes none.
     pub(crate) fn form(&self) -> Option<Form> {
         Some(match (&self.carrier, &self.dialect) {
-            (_, Dialect::Handler(_)) => return None,
+            (_, Dialect::Handler(_)) | (Carrier::Probe { .. }, _) => return None,
+            (Carrier::EngineIo(engine), _) => Form::SocketIo(engine.packing()),
+            (_, Dialect::SocketIo(_)) => return None,
             (Carrier::WebSocket(_), Dialect::Stomp(stomp)) => {
                 Form::StompFrame(stomp.version(), stomp.text_kind())
             }
@@ -178,7 +190,9 @@ impl Peer {
             (Carrier::WebSocket(_), Dialect::Plain(_)) => Way::WsPlain,
             (Carrier::WebSocket(_), Dialect::Pogu(_)) => Way::WsPogu,
             (Carrier::WebSocket(_), Dialect::Stomp(_)) => Way::WsStomp,
-            (Carrier::WebSocket(_), Dialect::Handler(_)) => Way::WsHandler,
+            (Carrier::WebSocket(_), _) => Way::WsHandler,
+            (Carrier::EngineIo(_), _) => Way::SocketIo,
+            (Carrier::Probe { .. }, _) => Way::SocketIoProbe,
             (Carrier::Stream, Dialect::Pogu(_)) => Way::TcpPogu,
             (Carrier::Stream, Dialect::Stomp(_)) => Way::TcpStomp,
             (Carrier::Stream, _) => Way::TcpPlain,
@@ -212,6 +226,9 @@ impl Peer {
     ) -> Result<(), Ending> {
         let way = self.way();
         let wrap = self.wrap();
+        if let Carrier::EngineIo(_) = self.carrier {
+            return self.receive_engineio(bytes, codec, core);
+        }
         let Carrier::WebSocket(session) = &mut self.carrier else {
             let mut speaker = Speaker {
                 id: self.id,
@@ -327,6 +344,10 @@ impl Peer {
                 let wrap = self.wrap();
                 wrap.put(&mut self.out, core, |out| pogu::gap(selector, missed, out));
             }
+            (_, Dialect::SocketIo(conversation)) => {
+                let (wrap, gap) = (self.wrap(), gap_json(selector, missed));
+                conversation.tell_gap(subscription, &gap, wrap, &mut self.out, core);
+            }
             _ => {}
         }
     }
@@ -348,6 +369,15 @@ impl Peer {
 
     /// Tells, in its own protocol, that the server ends the conversation.
     pub(crate) fn say_goodbye(&mut self, ending: &Ending, core: &mut Core) {
+        if let Carrier::EngineIo(engine) = &mut self.carrier {
+            let (code, why) = match ending {
+                Ending::ShuttingDown => (1001, "the server is shutting down"),
+                Ending::TooSlow => (1008, "messages came faster than they were read"),
+                Ending::Violation(why) => (1008, &**why),
+                Ending::Finished | Ending::TimedOut => (1000, ""),
+            };
+            return engine.close(code, why, &mut self.farewell, core);
+        }
         let (code, name, why) = match ending {
             Ending::ShuttingDown => (1001, "shutting-down", "the server is shutting down"),
             Ending::TooSlow => (1008, "too-slow", "messages came faster than they were read"),
@@ -376,6 +406,8 @@ impl Peer {
         }
         let own = match &self.carrier {
             Carrier::WebSocket(session) => session.deadline(),
+            Carrier::EngineIo(engine) => engine.deadline(),
+            Carrier::Probe { until, .. } => Some(*until),
             Carrier::Sse { quiet_since } | Carrier::JsonLines { quiet_since } => {
                 Some(*quiet_since + core.times.keep_alive)
             }
@@ -412,6 +444,8 @@ impl Peer {
                     .tick(now, &mut core.codec, &mut self.out)
                     .map_err(|_| Ending::TimedOut)?;
             }
+            Carrier::EngineIo(engine) => engine.tick(&mut self.out, core)?,
+            Carrier::Probe { until, .. } if *until <= now => return Err(Ending::TimedOut),
             Carrier::Datagram(lease) if lease.until <= now => return Err(Ending::TimedOut),
             Carrier::Sse { quiet_since } if *quiet_since + core.times.keep_alive <= now => {
                 *quiet_since = now;
@@ -435,6 +469,7 @@ impl Peer {
     pub(crate) fn wrap(&self) -> Wrap {
         match (&self.carrier, &self.dialect) {
             (Carrier::WebSocket(session), dialect) => Wrap::Frame(dialect.text_kind(), session.deflate()),
+            (Carrier::EngineIo(engine), _) => Wrap::Packets(engine.packing()),
             (Carrier::Datagram(_), _) => Wrap::Datagram,
             (_, Dialect::Stomp(_)) => Wrap::Bytes,
             _ => Wrap::Line,

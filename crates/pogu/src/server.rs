@@ -15,8 +15,8 @@ use tokio::runtime::{Builder as Runtime, LocalOptions};
 use tokio::sync::{oneshot, watch};
 
 use crate::config::{Config, ConfigError, Listen, Protocol};
-use crate::core::{Core, Times, WRITE_STALL};
-use crate::drive::{self, Command, Handle, WAKER};
+use crate::core::{Core, Times, WRITE_STALL, milliseconds};
+use crate::drive::{self, Command, Handle, Lanes, WAKER};
 use crate::handler::{Handler, Incoming, Socket};
 use crate::lane::Lane;
 use crate::listener::{self, Spoken};
@@ -205,6 +205,7 @@ struct LaneParts {
     index: u16,
     poll: mio::Poll,
     handle: Arc<Handle>,
+    lanes: Lanes,
     hub: Arc<Hub>,
     config: Arc<Config>,
     counters: Arc<[Arc<LaneCounters>]>,
@@ -264,6 +265,7 @@ impl Server {
                 index: u16::try_from(index).unwrap_or(u16::MAX),
                 poll,
                 handle: handles[index].clone(),
+                lanes: handles.clone(),
                 hub: hub.clone(),
                 config: self.config.clone(),
                 counters: counters.clone(),
@@ -391,6 +393,7 @@ fn run_lane(parts: LaneParts) -> io::Result<()> {
         parts.seed,
         parts.stop,
         parts.counters,
+        parts.lanes,
         Rc::new(parts.handlers),
     );
     for (number, (socket, spoken)) in parts.udp.into_iter().enumerate() {
@@ -410,8 +413,4 @@ fn run_lane(parts: LaneParts) -> io::Result<()> {
         listener::serve,
         listener::serve_on,
     ))
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

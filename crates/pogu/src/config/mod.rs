@@ -23,7 +23,7 @@ pub use error::{ConfigError, Invalid};
 pub use listen::{Address, Carriers, Listen, Protocol, TopicTemplate};
 pub use pogu_hub::Policy;
 pub use pogu_proto::framing::Framing;
-pub use sections::{Cors, Limits, LogFormat, LogLevel, QueueRule, Sse, TopicRule, WebSocket};
+pub use sections::{Cors, Limits, LogFormat, LogLevel, QueueRule, SocketIo, Sse, TopicRule, WebSocket};
 pub use value::{Size, parse_duration};
 
 use error::Wrong;
@@ -64,6 +64,9 @@ pub struct Config {
     pub websocket: WebSocket,
     /// Server-sent events.
     pub sse: Sse,
+    /// Socket.IO.
+    #[serde(rename = "socketio")]
+    pub socketio: SocketIo,
 }
 
 impl Default for Config {
@@ -86,6 +89,7 @@ impl Default for Config {
             cors: Cors::default(),
             websocket: WebSocket::default(),
             sse: Sse::default(),
+            socketio: SocketIo::default(),
         }
     }
 }
@@ -185,6 +189,8 @@ impl Config {
         not_zero(&["head-timeout"], self.head_timeout)?;
         not_zero(&["websocket", "ping-interval"], self.websocket.ping_interval)?;
         not_zero(&["websocket", "pong-timeout"], self.websocket.pong_timeout)?;
+        not_zero(&["socketio", "ping-interval"], self.socketio.ping_interval)?;
+        not_zero(&["socketio", "ping-timeout"], self.socketio.ping_timeout)?;
         not_zero(&["sse", "keep-alive"], self.sse.keep_alive)?;
         not_zero(&["sse", "retry"], self.sse.retry)?;
         self.limits.check()?;

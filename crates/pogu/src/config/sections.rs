@@ -326,6 +326,30 @@ impl Default for WebSocket {
     }
 }
 
+/// Socket.IO.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct SocketIo {
+    /// From one pong of a client, or its beginning, to the next ping.
+    #[serde(deserialize_with = "value::duration")]
+    pub ping_interval: Duration,
+    /// How long the pong may take before the session is given up.
+    #[serde(deserialize_with = "value::duration")]
+    pub ping_timeout: Duration,
+    /// Whether clients of Socket.IO 1 and 2 are served (`EIO=3`).
+    pub allow_eio3: bool,
+}
+
+impl Default for SocketIo {
+    fn default() -> SocketIo {
+        SocketIo {
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            allow_eio3: false,
+        }
+    }
+}
+
 /// Server-sent events.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]

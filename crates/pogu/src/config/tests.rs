@@ -57,6 +57,7 @@ fn the_default_file_has_every_key_and_no_other() {
         "cors",
         "websocket",
         "sse",
+        "socketio",
         "[listen]",
         "[topics]",
         "[queues]",

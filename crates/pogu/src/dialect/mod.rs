@@ -3,14 +3,17 @@
 mod answers;
 mod plain;
 mod pogu;
+mod socketio;
 mod stomp;
 
 use std::rc::Rc;
 
 use pogu_hub::{Cursor, PublishError, SubscriptionId, Topic};
+use pogu_proto::engineio::{Data, Packet};
 use pogu_proto::{Reader, Time, ws};
 
 use crate::core::Core;
+use crate::engineio::Packing;
 use crate::form::Head;
 use crate::handler::Handler;
 use crate::id::PeerId;
@@ -19,6 +22,7 @@ use crate::peer::Ending;
 
 pub(crate) use plain::Plain;
 pub(crate) use pogu::Pogu;
+pub(crate) use socketio::{SocketIo, message as socketio_message};
 pub(crate) use stomp::{Stomp, tail as stomp_tail};
 
 /// What messages mean.
@@ -26,6 +30,7 @@ pub(crate) enum Dialect {
     Plain(Plain),
     Pogu(Box<Pogu>),
     Stomp(Box<Stomp>),
+    SocketIo(Box<SocketIo>),
     Handler(Handler),
 }
 
@@ -36,7 +41,7 @@ impl Dialect {
             Dialect::Plain(plain) => plain.decoder.is_empty(),
             Dialect::Pogu(pogu) => pogu.is_between_commands(),
             Dialect::Stomp(stomp) => stomp.is_between_frames(),
-            Dialect::Handler(_) => true,
+            Dialect::SocketIo(_) | Dialect::Handler(_) => true,
         }
     }
 
@@ -54,6 +59,7 @@ impl Dialect {
             Dialect::Plain(plain) => plain.subscription.as_slice(),
             Dialect::Pogu(pogu) => pogu.subscriptions(),
             Dialect::Stomp(stomp) => stomp.topics(),
+            Dialect::SocketIo(conversation) => conversation.subscriptions(),
             Dialect::Handler(_) => &[],
         }
     }
@@ -70,6 +76,7 @@ impl Dialect {
         match self {
             Dialect::Pogu(pogu) => pogu.published(seq, result, wrap, out, core),
             Dialect::Stomp(stomp) => return stomp.published(seq, result, wrap, out, core),
+            Dialect::SocketIo(conversation) => conversation.published(seq, result, wrap, out, core),
             Dialect::Plain(_) | Dialect::Handler(_) => {}
         }
         Ok(())
@@ -79,6 +86,7 @@ impl Dialect {
     pub(crate) fn head(&self, subscription: SubscriptionId) -> Option<&Rc<Head>> {
         match self {
             Dialect::Stomp(stomp) => stomp.head(subscription),
+            Dialect::SocketIo(conversation) => conversation.head(subscription),
             _ => None,
         }
     }
@@ -141,6 +149,7 @@ impl Dialect {
     pub(crate) fn deadline(&self, core: &Core) -> Option<Time> {
         match self {
             Dialect::Stomp(stomp) => stomp.deadline(core),
+            Dialect::SocketIo(conversation) => conversation.deadline(),
             _ => None,
         }
     }
@@ -149,6 +158,7 @@ impl Dialect {
     pub(crate) fn tick(&mut self, wrap: Wrap, out: &mut Vec<u8>, core: &mut Core) -> Result<(), Ending> {
         match self {
             Dialect::Stomp(stomp) => stomp.tick(wrap, out, core),
+            Dialect::SocketIo(conversation) => conversation.tick(core.now),
             _ => Ok(()),
         }
     }
@@ -168,6 +178,8 @@ pub(crate) enum Wrap {
     Bytes,
     Line,
     Frame(ws::Kind, Option<ws::Deflate>),
+    /// In a message of Engine.IO.
+    Packets(Packing),
     Datagram,
 }
 
@@ -179,6 +191,15 @@ impl Wrap {
             Wrap::Line | Wrap::Datagram => {
                 write(out);
                 out.push(b'\n');
+            }
+            Wrap::Packets(packing) => {
+                let mut scratch = std::mem::take(&mut core.scratch);
+                scratch.clear();
+                write(&mut scratch);
+                // What is written so is text; what is not could not be read.
+                let text = std::str::from_utf8(&scratch).unwrap_or_default();
+                packing.put(&Packet::Message(Data::Text(text)), out);
+                core.scratch = scratch;
             }
             Wrap::Frame(kind, deflate) => {
                 let mut scratch = std::mem::take(&mut core.scratch);
@@ -209,6 +230,7 @@ impl Speaker<'_> {
             Dialect::Plain(plain) => self.hear_plain(plain, input),
             Dialect::Pogu(pogu) => self.hear_pogu(pogu, input),
             Dialect::Stomp(stomp) => self.hear_stomp(stomp, input),
+            Dialect::SocketIo(conversation) => self.hear_socketio(conversation, input),
             Dialect::Handler(_) => Ok(()),
         }
     }

@@ -1,6 +1,7 @@
 //! HTTP by hyper: routing, and the border to the lane.
 
 mod cors;
+mod engineio;
 mod parameters;
 mod rewind;
 mod session;
@@ -144,6 +145,7 @@ const REACHABLE: &[&str] = &[
     "/topics/{topic}",
     "/pogu",
     "/stomp",
+    "/socket.io/",
     "/healthz",
     "/readyz",
     "/metrics",
@@ -166,7 +168,7 @@ async fn respond(
     } else if cors::is_preflight(&request) {
         Answer::Reply(cors::preflight(&request))
     } else {
-        route(&lane, &mut request, permitted).await
+        route(&lane, &mut request, remote, permitted).await
     };
     // A poll is answered on a connection that goes on; a socket that would close after it stays with hyper.
     let closes = request.version() < Version::HTTP_11
@@ -223,7 +225,12 @@ fn check(request: &Request<Incoming>, permitted: bool) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn route(lane: &Shared, request: &mut Request<Incoming>, origin_allowed: bool) -> Answer {
+async fn route(
+    lane: &Shared,
+    request: &mut Request<Incoming>,
+    remote: SocketAddr,
+    origin_allowed: bool,
+) -> Answer {
     let path = request.uri().path().to_owned();
     if let Some(topic) = path.strip_prefix("/topics/") {
         return topics::topic(lane, request, topic, origin_allowed).await;
@@ -232,6 +239,9 @@ async fn route(lane: &Shared, request: &mut Request<Incoming>, origin_allowed: b
         "/pogu" => return upgrade::pogu(lane, request, origin_allowed),
         // The second is where Spring has the WebSocket beside its SockJS.
         "/stomp" | "/stomp/websocket" => return upgrade::stomp(lane, request, origin_allowed),
+        "/socket.io/" | "/socket.io" => {
+            return engineio::respond(lane, request, remote, origin_allowed).await;
+        }
         _ => {}
     }
     let handler = lane.borrow().handlers.get(&path).cloned();

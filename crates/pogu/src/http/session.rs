@@ -19,6 +19,8 @@ use tokio::net::TcpStream;
 use super::{Reply, problem};
 use crate::dialect::Dialect;
 use crate::drive::Shared;
+use crate::engineio::Sid;
+use crate::errand::{Errand, Probe};
 use crate::id::PeerId;
 use crate::lane::Lane;
 use crate::link::Link;
@@ -33,6 +35,20 @@ pub(super) struct Session {
     pub(super) subscription: Option<(Selector, After)>,
     /// What is said before any message.
     pub(super) first: Vec<u8>,
+    /// The session of Engine.IO that this WebSocket is to take over.
+    pub(super) probed: Option<Sid>,
+}
+
+impl Session {
+    pub(super) fn new(carrier: Carrier, dialect: Dialect) -> Self {
+        Self {
+            carrier,
+            dialect,
+            subscription: None,
+            first: Vec::new(),
+            probed: None,
+        }
+    }
 }
 
 /// What a request is answered with.
@@ -88,8 +104,21 @@ pub(super) fn take_over(
         out.extend_from_slice(b"\r\n");
         out.append(&mut session.first);
     }
+    let carrier = match (session.probed, session.carrier) {
+        (Some(sid), Carrier::WebSocket(socket)) => {
+            return lane.send(Errand::Probe(Box::new(Probe {
+                sid,
+                stream,
+                remote,
+                socket,
+                out,
+                unread: unread.to_vec(),
+            })));
+        }
+        (_, carrier) => carrier,
+    };
     let link = Link::Tcp(mio::net::TcpStream::from_std(stream));
-    let Ok(id) = lane.add(link, remote, session.carrier, session.dialect, &mut []) else {
+    let Ok(id) = lane.add(link, remote, carrier, session.dialect, &mut []) else {
         return;
     };
     let slot = id.slot as usize;

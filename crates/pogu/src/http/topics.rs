@@ -120,7 +120,7 @@ async fn publish(lane: &Shared, request: &mut Request<Incoming>, path: &str) -> 
 }
 
 /// A full inbox pauses publishers, this one too.
-async fn wait_for_room(lane: &Shared) -> Result<(), Problem> {
+pub(super) async fn wait_for_room(lane: &Shared) -> Result<(), Problem> {
     let hub = lane.borrow().core.hub.clone();
     let room = async {
         while hub.congested() {
@@ -246,10 +246,9 @@ fn session(head: Response<()>, carrier: Carrier, selector: Selector, after: Afte
     Answer::Session(
         head,
         Box::new(Session {
-            carrier,
-            dialect,
             subscription: Some((selector, after)),
             first,
+            ..Session::new(carrier, dialect)
         }),
     )
 }

@@ -3,26 +3,22 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use pogu_hub::{After, Selector};
+use pogu_proto::engineio::Version;
 use pogu_proto::framing::Framing;
 use pogu_proto::ws;
 
 use super::parameters::Parameters;
 use super::session::{Answer, Session};
 use super::{Reply, problem, topics};
-use crate::dialect::{Dialect, Plain, Stomp};
+use crate::dialect::{Dialect, Plain, SocketIo, Stomp};
 use crate::drive::Shared;
+use crate::engineio::{EngineIo, Sid};
 use crate::handler::Handler;
 use crate::peer::Carrier;
 use crate::problem::Problem;
 
 /// The subprotocols of STOMP. What is spoken is agreed in its CONNECT.
 const STOMP_PROTOCOLS: [&str; 3] = ["v12.stomp", "v11.stomp", "v10.stomp"];
-
-/// What a connection is to be once it is a WebSocket.
-struct Purpose {
-    dialect: Dialect,
-    subscription: Option<(Selector, After)>,
-}
 
 /// Whether a request asks to be upgraded to WebSocket.
 pub(super) fn is_asked(request: &Request<Incoming>) -> bool {
@@ -40,34 +36,71 @@ pub(super) fn topic(lane: &Shared, request: &Request<Incoming>, path: &str, orig
         };
         let mut plain = Plain::new(topic, Framing::Line);
         plain.echo = !parameters.no_echo;
-        let subscription = Some((selector, parameters.after.unwrap_or(After::Now)));
-        Ok(Purpose {
-            dialect: Dialect::Plain(plain),
-            subscription,
-        })
+        Ok((plain, (selector, parameters.after.unwrap_or(After::Now))))
     };
-    match purpose() {
-        Ok(purpose) => upgrade(lane, request, purpose, origin_allowed),
-        Err(error) => Answer::Reply(problem(error)),
-    }
+    let (plain, subscription) = match purpose() {
+        Ok(purpose) => purpose,
+        Err(error) => return Answer::Reply(problem(error)),
+    };
+    upgrade(lane, request, origin_allowed, Extras::DEFLATE, |socket| Session {
+        subscription: Some(subscription),
+        ..Session::new(Carrier::WebSocket(socket), Dialect::Plain(plain))
+    })
 }
 
 /// `/pogu`: the pogu dialect.
 pub(super) fn pogu(lane: &Shared, request: &Request<Incoming>, origin_allowed: bool) -> Answer {
-    let purpose = Purpose {
-        dialect: Dialect::Pogu(Box::default()),
-        subscription: None,
-    };
-    upgrade(lane, request, purpose, origin_allowed)
+    upgrade(lane, request, origin_allowed, Extras::DEFLATE, |socket| {
+        Session::new(Carrier::WebSocket(socket), Dialect::Pogu(Box::default()))
+    })
 }
 
 /// `/stomp`: STOMP, whose versions are the subprotocols.
 pub(super) fn stomp(lane: &Shared, request: &Request<Incoming>, origin_allowed: bool) -> Answer {
-    let purpose = Purpose {
-        dialect: Dialect::Stomp(Box::new(Stomp::new(lane.borrow().core.now))),
-        subscription: None,
+    let dialect = Dialect::Stomp(Box::new(Stomp::new(lane.borrow().core.now)));
+    // Each subscription has a head of its own, so compressed frames could not be shared; its clients do well without.
+    let extras = Extras {
+        deflate: false,
+        protocols: &STOMP_PROTOCOLS,
     };
-    upgrade(lane, request, purpose, origin_allowed)
+    upgrade(lane, request, origin_allowed, extras, |socket| {
+        Session::new(Carrier::WebSocket(socket), dialect)
+    })
+}
+
+/// A session of Engine.IO that begins on a WebSocket.
+pub(super) fn engineio(
+    lane: &Shared,
+    request: &Request<Incoming>,
+    version: Version,
+    base64: bool,
+    origin_allowed: bool,
+) -> Answer {
+    upgrade(lane, request, origin_allowed, Extras::NONE, |socket| {
+        let core = &mut lane.borrow_mut().core;
+        let engine = EngineIo::new(version, base64, Some(socket), core);
+        let mut first = Vec::new();
+        engine.open(&mut first);
+        let dialect = SocketIo::new(&engine, core, &mut first);
+        Session {
+            first,
+            ..Session::new(
+                Carrier::EngineIo(Box::new(engine)),
+                Dialect::SocketIo(Box::new(dialect)),
+            )
+        }
+    })
+}
+
+/// A WebSocket that is to take over a session of Engine.IO.
+pub(super) fn probe(lane: &Shared, request: &Request<Incoming>, sid: Sid, origin_allowed: bool) -> Answer {
+    upgrade(lane, request, origin_allowed, Extras::NONE, |socket| Session {
+        probed: Some(sid),
+        ..Session::new(
+            Carrier::WebSocket(socket),
+            Dialect::Plain(Plain::new(None, Framing::Line)),
+        )
+    })
 }
 
 /// An endpoint with code behind it.
@@ -77,14 +110,35 @@ pub(super) fn handler(
     handler: Handler,
     origin_allowed: bool,
 ) -> Answer {
-    let purpose = Purpose {
-        dialect: Dialect::Handler(handler),
-        subscription: None,
-    };
-    upgrade(lane, request, purpose, origin_allowed)
+    upgrade(lane, request, origin_allowed, Extras::DEFLATE, |socket| {
+        Session::new(Carrier::WebSocket(socket), Dialect::Handler(handler))
+    })
 }
 
-fn upgrade(lane: &Shared, request: &Request<Incoming>, purpose: Purpose, origin_allowed: bool) -> Answer {
+/// What may be agreed on beside the upgrade.
+struct Extras {
+    deflate: bool,
+    protocols: &'static [&'static str],
+}
+
+impl Extras {
+    const NONE: Extras = Extras {
+        deflate: false,
+        protocols: &[],
+    };
+    const DEFLATE: Extras = Extras {
+        deflate: true,
+        protocols: &[],
+    };
+}
+
+fn upgrade(
+    lane: &Shared,
+    request: &Request<Incoming>,
+    origin_allowed: bool,
+    extras: Extras,
+    session: impl FnOnce(ws::Session) -> Session,
+) -> Answer {
     let accept = match check(request, origin_allowed) {
         Ok(accept) => accept,
         Err(reply) => return Answer::Reply(*reply),
@@ -100,18 +154,12 @@ fn upgrade(lane: &Shared, request: &Request<Incoming>, purpose: Purpose, origin_
     if let Ok(accept) = HeaderValue::from_str(&accept) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
-    // Each STOMP subscription has a head of its own, so compressed frames could not be shared; its clients do well without.
-    let is_stomp = matches!(purpose.dialect, Dialect::Stomp(_));
-    if is_stomp
-        && let Some(protocol) = ws::choose_protocol(
-            text_values(request.headers(), header::SEC_WEBSOCKET_PROTOCOL),
-            &STOMP_PROTOCOLS,
-        )
-    {
+    let offered = text_values(request.headers(), header::SEC_WEBSOCKET_PROTOCOL);
+    if let Some(protocol) = ws::choose_protocol(offered, extras.protocols) {
         headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
     }
     let mut deflate = None;
-    if !is_stomp && lane.borrow().core.config.websocket.compression {
+    if extras.deflate && lane.borrow().core.config.websocket.compression {
         let offers = text_values(request.headers(), header::SEC_WEBSOCKET_EXTENSIONS);
         if let Some((agreed, answer)) = ws::negotiate_deflate(offers)
             && let Ok(answer) = HeaderValue::from_str(&answer)
@@ -120,24 +168,11 @@ fn upgrade(lane: &Shared, request: &Request<Incoming>, purpose: Purpose, origin_
             headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, answer);
         }
     }
-    let lane = lane.borrow();
-    let session = ws::Session::new(
-        ws::Role::Server,
-        lane.core.ws_limits.clone(),
-        deflate,
-        lane.core.now,
-    );
-    let Purpose {
-        dialect,
-        subscription,
-    } = purpose;
-    let session = Session {
-        carrier: Carrier::WebSocket(session),
-        dialect,
-        subscription,
-        first: Vec::new(),
+    let socket = {
+        let core = &lane.borrow().core;
+        ws::Session::new(ws::Role::Server, core.ws_limits.clone(), deflate, core.now)
     };
-    Answer::Session(head, Box::new(session))
+    Answer::Session(head, Box::new(session(socket)))
 }
 
 /// The rules of the request, and the key's answer.

@@ -19,6 +19,10 @@ pub enum Way {
     TcpStomp,
     /// STOMP on a WebSocket.
     WsStomp,
+    /// Socket.IO on Engine.IO, by polls or a WebSocket.
+    SocketIo,
+    /// A WebSocket that is to take over a session of Engine.IO.
+    SocketIoProbe,
     /// A WebSocket that the application handles itself.
     WsHandler,
     /// A poll that is answered at once.
@@ -35,7 +39,7 @@ pub enum Way {
 
 impl Way {
     /// All of them, in order.
-    pub const ALL: [Way; 14] = [
+    pub const ALL: [Way; 16] = [
         Way::TcpPogu,
         Way::TcpPlain,
         Way::UdpPogu,
@@ -44,6 +48,8 @@ impl Way {
         Way::WsPogu,
         Way::TcpStomp,
         Way::WsStomp,
+        Way::SocketIo,
+        Way::SocketIoProbe,
         Way::WsHandler,
         Way::HttpPoll,
         Way::HttpLongPoll,
@@ -58,6 +64,8 @@ impl Way {
             Way::TcpPogu | Way::TcpPlain | Way::TcpStomp => "tcp",
             Way::UdpPogu | Way::UdpPlain => "udp",
             Way::WsPlain | Way::WsPogu | Way::WsStomp | Way::WsHandler => "websocket",
+            Way::SocketIo => "engine.io",
+            Way::SocketIoProbe => "engine.io-probe",
             Way::HttpPoll => "http-poll",
             Way::HttpLongPoll => "http-long-poll",
             Way::HttpStream => "http-stream",
@@ -71,6 +79,7 @@ impl Way {
         match self {
             Way::TcpPogu | Way::UdpPogu | Way::WsPogu => "pogu",
             Way::TcpStomp | Way::WsStomp => "stomp",
+            Way::SocketIo | Way::SocketIoProbe => "socket.io",
             Way::WsHandler => "handler",
             Way::TcpPlain
             | Way::UdpPlain

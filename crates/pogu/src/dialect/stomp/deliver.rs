@@ -51,7 +51,7 @@ impl Stomp {
                     tell_lost(*lost, &mut bytes);
                     Some(Rc::new(Head {
                         bytes: bytes.into(),
-                        acks: head.acks,
+                        placed: head.placed,
                     }))
                 }
                 _ => None,

@@ -91,7 +91,7 @@ impl Speaker<'_> {
         stomp::message_head(id, None, version, &mut bytes);
         let head = Head {
             bytes: bytes.into(),
-            acks: version == Version::V1_2 && options.ack != AckMode::Auto,
+            placed: version == Version::V1_2 && options.ack != AckMode::Auto,
         };
         let mut ids = Vec::new();
         let mut lost = Lost::default();

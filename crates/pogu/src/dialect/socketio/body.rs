@@ -1,0 +1,149 @@
+//! Arguments of an event as the body of a message, and the body of any message as arguments.
+//!
+//! | arguments | body |
+//! | --- | --- |
+//! | one string | text |
+//! | one other JSON value | JSON |
+//! | one buffer | binary |
+//! | none, or several | a JSON array of type [`ARGUMENTS`]; buffers within it are `{"_placeholder":true,"num":0,"base64":"…"}` |
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use pogu_hub::{Kind, Message};
+use pogu_proto::socketio::{self, Arg, Args};
+use serde_json::Value;
+
+/// The content type of a JSON array that stands for several arguments.
+pub(super) const ARGUMENTS: &str = "application/json;args";
+
+/// A body, its kind, and its content type where it is not that of the kind.
+pub(super) type Body = (Kind, Option<Box<str>>, Bytes);
+
+/// The body of an event with these arguments.
+pub(super) fn body(args: &Args<'_>) -> Body {
+    if args.attachments().is_empty() {
+        let mut each = args.iter();
+        return match (each.next(), each.next()) {
+            (Some(Arg::Json(value)), None) => one(value),
+            _ => (Kind::Json, Some(ARGUMENTS.into()), array(args.raw())),
+        };
+    }
+    let mut each = args.iter();
+    if let (Some(Arg::Binary(bytes)), None) = (each.next(), each.next()) {
+        return (Kind::Binary, None, Bytes::copy_from_slice(bytes));
+    }
+    let mut values: Value = serde_json::from_slice(&array(args.raw())).unwrap_or_default();
+    inline(&mut values, args.attachments());
+    (Kind::Json, Some(ARGUMENTS.into()), values.to_string().into())
+}
+
+/// The body of one argument.
+pub(super) fn one(value: &str) -> Body {
+    match socketio::string(value) {
+        Some(text) => (Kind::Text, None, Bytes::copy_from_slice(text.as_bytes())),
+        None => (Kind::Json, None, Bytes::copy_from_slice(value.as_bytes())),
+    }
+}
+
+fn array(values: &str) -> Bytes {
+    ["[", values, "]"].concat().into()
+}
+
+/// Puts buffers where their placeholders are. Arguments are at most 64 deep, which the packet's decoder has seen to.
+fn inline(value: &mut Value, attachments: &[Bytes]) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(|value| inline(value, attachments)),
+        Value::Object(members) => {
+            let number = members.get("num").and_then(Value::as_u64);
+            let number = number.and_then(|number| usize::try_from(number).ok());
+            if members.get("_placeholder") == Some(&Value::Bool(true))
+                && let Some(bytes) = number.and_then(|number| attachments.get(number))
+            {
+                members.insert("base64".into(), STANDARD.encode(bytes).into());
+                return;
+            }
+            members.values_mut().for_each(|value| inline(value, attachments));
+        }
+        _ => {}
+    }
+}
+
+/// A message as arguments: JSON in which placeholders stand for the buffers beside it.
+pub(super) struct Arguments<'m> {
+    /// The values with commas between them; empty when there are none.
+    pub(super) json: Cow<'m, str>,
+    pub(super) buffers: Vec<Cow<'m, [u8]>>,
+}
+
+const PLACEHOLDER: &str = r#"{"_placeholder":true,"num":0}"#;
+
+/// The arguments that a message stands for.
+pub(super) fn arguments(message: &Message) -> Arguments<'_> {
+    let text = match (message.kind, std::str::from_utf8(&message.body)) {
+        (Kind::Text | Kind::Json, Ok(text)) => text,
+        _ => {
+            return Arguments {
+                json: PLACEHOLDER.into(),
+                buffers: vec![Cow::Borrowed(&message.body)],
+            };
+        }
+    };
+    let json = match message.kind {
+        Kind::Json if message.content_type.as_deref() == Some(ARGUMENTS) => return several(text),
+        Kind::Json => Cow::Borrowed(text.trim_ascii()),
+        _ => {
+            let mut string = Vec::with_capacity(text.len() + 2);
+            socketio::put_string(text, &mut string);
+            Cow::Owned(String::from_utf8(string).unwrap_or_default())
+        }
+    };
+    Arguments {
+        json,
+        buffers: Vec::new(),
+    }
+}
+
+fn several(array: &str) -> Arguments<'_> {
+    let inside = |array: &str| {
+        let array = array.trim_ascii();
+        let array = array.strip_prefix('[').and_then(|array| array.strip_suffix(']'));
+        array.unwrap_or_default().to_owned()
+    };
+    let mut buffers = Vec::new();
+    if array.contains("\"_placeholder\"")
+        && let Ok(mut values) = serde_json::from_str::<Value>(array)
+    {
+        extract(&mut values, &mut buffers);
+        return Arguments {
+            json: inside(&values.to_string()).into(),
+            buffers,
+        };
+    }
+    Arguments {
+        json: inside(array).into(),
+        buffers,
+    }
+}
+
+/// Takes the buffers out again, and leaves placeholders.
+fn extract(value: &mut Value, buffers: &mut Vec<Cow<'_, [u8]>>) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(|value| extract(value, buffers)),
+        Value::Object(members) => {
+            if members.get("_placeholder") == Some(&Value::Bool(true))
+                && let Some(bytes) = members.get("base64").and_then(Value::as_str)
+                && let Ok(bytes) = STANDARD.decode(bytes)
+            {
+                members.remove("base64");
+                members.insert("num".into(), buffers.len().into());
+                buffers.push(Cow::Owned(bytes));
+                return;
+            }
+            members.values_mut().for_each(|value| extract(value, buffers));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,306 @@
+//! What a Socket.IO client says, and what the hub is asked.
+
+use std::rc::Rc;
+
+use pogu_hub::{After, Draft, Selector, Topic, TopicError};
+use pogu_proto::engineio::Data;
+use pogu_proto::socketio::{self, Arg, Args, Event, NamespaceId, Session};
+
+use super::body::{self, Body};
+use super::{Awaited, Joined, SocketIo, State, answer_cursor, answer_error};
+use crate::core::Waiting;
+use crate::dialect::{Input, Speaker, parse_publish_topic};
+use crate::form::Head;
+use crate::http::NAME_MAX;
+use crate::id;
+use crate::peer::Ending;
+
+impl Speaker<'_> {
+    pub(crate) fn hear_socketio(
+        &mut self,
+        conversation: &mut SocketIo,
+        input: Input<'_>,
+    ) -> Result<(), Ending> {
+        let data = match input {
+            Input::Text(text) => Data::Text(std::str::from_utf8(text).unwrap_or_default()),
+            Input::Binary(bytes) => Data::Binary(bytes),
+            // Engine.IO has messages, not bytes.
+            Input::Bytes(_) => return Ok(()),
+        };
+        let SocketIo { session, state } = conversation;
+        let event = session
+            .receive(data)
+            .map_err(|violation| Ending::Violation(violation.to_string()))?;
+        match event {
+            None => {}
+            Some(Event::Connect { namespace, name, .. }) => {
+                let topic = topic_of(name);
+                let name: Box<str> = name.into();
+                self.join(session, state, namespace, &name, topic);
+            }
+            Some(Event::Disconnect { namespace }) => self.leave_namespace(state, namespace),
+            Some(Event::Event {
+                namespace,
+                id,
+                name,
+                args,
+            }) => self.hear_event(state, namespace, id, &name, &args),
+            // Nobody here has asked for one.
+            Some(Event::Ack { .. }) => {}
+        }
+        Ok(())
+    }
+
+    fn join(
+        &mut self,
+        session: &mut Session,
+        state: &mut State,
+        namespace: NamespaceId,
+        name: &str,
+        topic: Result<Option<Topic>, String>,
+    ) {
+        let topic = match topic {
+            Ok(topic) => topic,
+            Err(_) => {
+                self.core.counters.refused(self.way);
+                return self.wrap.put(self.out, self.core, |out| {
+                    session.refuse(namespace, "Invalid namespace", None, out)
+                });
+            }
+        };
+        let Some(topic) = topic else {
+            state.join_root(namespace);
+            return self.wrap.put(self.out, self.core, |out| {
+                session.accept(namespace, &id::unguessable(), None, out)
+            });
+        };
+        // What it has published itself before is not for it.
+        self.core.publish();
+        let subscribed = self
+            .core
+            .subscribe(self.id, topic.clone().into(), After::Now, false, None);
+        let outcome = match subscribed {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let why = error.to_string();
+                return self.wrap.put(self.out, self.core, |out| {
+                    session.refuse(namespace, &why, None, out)
+                });
+            }
+        };
+        state.subscriptions.push(outcome.id);
+        state.joined.push(Joined {
+            id: namespace,
+            name: name.into(),
+            topic: Some(topic),
+            subscriptions: vec![outcome.id],
+            head: Rc::new(Head {
+                bytes: name.as_bytes().into(),
+                placed: false,
+            }),
+        });
+        self.wrap.put(self.out, self.core, |out| {
+            session.accept(namespace, &id::unguessable(), None, out)
+        });
+    }
+
+    fn leave_namespace(&mut self, state: &mut State, namespace: NamespaceId) {
+        let at = state.joined.iter().position(|joined| joined.id == namespace);
+        let Some(at) = at else { return };
+        for id in state.joined.swap_remove(at).subscriptions {
+            state.subscriptions.retain(|other| *other != id);
+            self.catching_up.retain(|other| *other != id);
+            self.core.unsubscribe(id);
+        }
+    }
+
+    fn hear_event(
+        &mut self,
+        state: &mut State,
+        namespace: NamespaceId,
+        id: Option<u64>,
+        name: &str,
+        args: &Args<'_>,
+    ) {
+        let Some(joined) = state.joined.iter().position(|joined| joined.id == namespace) else {
+            return;
+        };
+        let done = match state.joined[joined].topic.clone() {
+            Some(topic) => {
+                let body = body::body(args);
+                self.publish_event(state, joined, topic, Some(name), body, id)
+            }
+            None => self.hear_root(state, joined, name, args, id),
+        };
+        let answer = match done {
+            Ok(None) => return,
+            Ok(Some(answer)) => answer,
+            Err(why) => {
+                self.core.counters.refused(self.way);
+                answer_error(&why)
+            }
+        };
+        if let Some(id) = id {
+            let namespace = &state.joined[joined].name;
+            self.wrap.put(self.out, self.core, |out| {
+                socketio::ack(namespace, id, &[Arg::Json(&answer)], out);
+            });
+        }
+    }
+
+    /// Publishes an event; its acknowledgement, if one is asked for, comes with the outcome.
+    fn publish_event(
+        &mut self,
+        state: &mut State,
+        joined: usize,
+        topic: Topic,
+        event: Option<&str>,
+        (kind, content_type, bytes): Body,
+        id: Option<u64>,
+    ) -> Result<Option<String>, String> {
+        let limit = self.core.config.limits.message.bytes();
+        if bytes.len() > limit {
+            return Err(format!(
+                "a message has at most {limit} bytes, this one has {}",
+                bytes.len()
+            ));
+        }
+        if event.is_some_and(|event| event.len() > NAME_MAX || event.chars().any(char::is_control)) {
+            return Err(format!(
+                "an event is named by at most {NAME_MAX} bytes without control characters"
+            ));
+        }
+        self.core.counters.received(self.way, bytes.len());
+        let mut draft = Draft::new(topic, kind, bytes);
+        draft.content_type = content_type;
+        draft.event = event.map(Box::from);
+        draft.origin = self.core.origin(self.id);
+        if let Some(id) = id {
+            state.seq += 1;
+            let seq = state.seq;
+            draft.receipt = self.core.receipt(Waiting::Peer { peer: self.id, seq });
+            if draft.receipt.is_none() {
+                return Err("too many publishes wait for their outcome: try again".into());
+            }
+            let namespace = state.joined[joined].name.clone();
+            state.awaited.push_back(Awaited { seq, namespace, id });
+        }
+        self.core.draft(draft);
+        Ok(None)
+    }
+
+    /// Events of the root: `subscribe(pattern, {after})`, `unsubscribe(pattern)` and `publish(topic, data, {event})`.
+    fn hear_root(
+        &mut self,
+        state: &mut State,
+        joined: usize,
+        name: &str,
+        args: &Args<'_>,
+        id: Option<u64>,
+    ) -> Result<Option<String>, String> {
+        let mut each = args.iter();
+        let first = match each.next() {
+            Some(Arg::Json(value)) => socketio::string(value),
+            _ => None,
+        };
+        let known = matches!(name, "subscribe" | "unsubscribe" | "publish");
+        let Some(topic) = first.filter(|_| known) else {
+            return Err(format!(
+                "`/` takes subscribe(pattern), unsubscribe(pattern) and publish(topic, data), not `{name}`"
+            ));
+        };
+        match name {
+            "subscribe" => {
+                self.subscribe_root(state, joined, &topic, option(each.next(), "after").as_deref())
+            }
+            "unsubscribe" => self.unsubscribe_root(state, joined, &topic),
+            _ => {
+                let topic = parse_publish_topic(&topic)?;
+                let body = match each.next() {
+                    Some(Arg::Json(value)) => body::one(value),
+                    Some(Arg::Binary(bytes)) => (pogu_hub::Kind::Binary, None, bytes.to_vec().into()),
+                    None => return Err("publish(topic, data) has data".into()),
+                };
+                let event = option(each.next(), "event");
+                self.publish_event(state, joined, topic, event.as_deref(), body, id)
+            }
+        }
+    }
+
+    fn subscribe_root(
+        &mut self,
+        state: &mut State,
+        joined: usize,
+        pattern: &str,
+        after: Option<&str>,
+    ) -> Result<Option<String>, String> {
+        let selector: Selector = pattern.parse().map_err(|error: TopicError| error.to_string())?;
+        let after: After = match after {
+            None => After::Now,
+            Some(after) => after
+                .parse()
+                .map_err(|error: pogu_hub::CursorError| error.to_string())?,
+        };
+        let limit = self.core.config.limits.subscriptions;
+        if state.subscriptions.len() >= limit {
+            return Err(format!("a session has at most {limit} subscriptions"));
+        }
+        if self
+            .core
+            .find(&state.joined[joined].subscriptions, pattern)
+            .is_some()
+        {
+            return Err(format!("there is a subscription to `{pattern}` already"));
+        }
+        // What it has published itself comes before, in `last:N` too.
+        self.core.publish();
+        let outcome = self
+            .core
+            .subscribe(self.id, selector, after, true, None)
+            .map_err(|error| error.to_string())?;
+        state.subscriptions.push(outcome.id);
+        state.joined[joined].subscriptions.push(outcome.id);
+        if !outcome.live {
+            self.catching_up.push(outcome.id);
+        }
+        let mut answer = answer_cursor(outcome.start);
+        if outcome.gap {
+            answer.insert_str(answer.len() - 1, ",\"gap\":true");
+        }
+        Ok(Some(answer))
+    }
+
+    fn unsubscribe_root(
+        &mut self,
+        state: &mut State,
+        joined: usize,
+        pattern: &str,
+    ) -> Result<Option<String>, String> {
+        let subscriptions = &mut state.joined[joined].subscriptions;
+        let at = self
+            .core
+            .find(subscriptions, pattern)
+            .ok_or_else(|| format!("there is no subscription to `{pattern}`"))?;
+        let id = subscriptions.swap_remove(at);
+        state.subscriptions.retain(|other| *other != id);
+        self.catching_up.retain(|other| *other != id);
+        self.core.unsubscribe(id);
+        Ok(Some("{}".into()))
+    }
+}
+
+/// The topic of a namespace; the root has none.
+fn topic_of(namespace: &str) -> Result<Option<Topic>, String> {
+    let name = namespace.trim_start_matches('/');
+    if name.is_empty() {
+        return Ok(None);
+    }
+    parse_publish_topic(&name.replace('/', ".")).map(Some)
+}
+
+/// A member of an argument that is an object.
+fn option(arg: Option<Arg<'_>>, name: &str) -> Option<String> {
+    let Some(Arg::Json(object)) = arg else { return None };
+    let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(object).ok()?;
+    members.get(name)?.as_str().map(str::to_owned)
+}

@@ -1,0 +1,450 @@
+//! Engine.IO as a carrier: a session that outlives its connections, and goes from polls to a WebSocket without its dialect noticing.
+//!
+//! Requests for a session arrive on any lane and are handed to its own as errands (`errand.rs`). While no poll waits the peer has no link,
+//! and what is to be said waits in its output and its mailbox.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use pogu_proto::engineio::{
+    self, Data, Due, Event, Form, Packet, PacketError, Payload, Session, Transport, Version,
+};
+use pogu_proto::{Reader, Time, ws};
+use tokio::sync::oneshot;
+
+use crate::core::Core;
+use crate::dialect::{Input, Speaker, Wrap};
+use crate::flush::{Progress, tell_missed};
+use crate::id::{self, PeerId};
+use crate::lane::Lane;
+use crate::link::Link;
+use crate::peer::{Carrier, Ending, Peer};
+
+/// The name of a session: nobody guesses it, and its first bytes are the number of its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Sid([u8; Sid::BYTES]);
+
+impl Sid {
+    const BYTES: usize = 18;
+
+    pub(crate) fn new(lane: u16) -> Self {
+        let mut bytes = [0; Self::BYTES];
+        let (number, secret) = bytes.split_at_mut(2);
+        number.copy_from_slice(&lane.to_be_bytes());
+        id::fill_unguessable(secret);
+        Self(bytes)
+    }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; Self::BYTES];
+        let read = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+        (read == Self::BYTES).then_some(Self(bytes))
+    }
+
+    pub(crate) fn lane(self) -> usize {
+        usize::from(u16::from_be_bytes([self.0[0], self.0[1]]))
+    }
+
+    pub(crate) fn text(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+}
+
+/// How packets are put into output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    /// Each a WebSocket message.
+    Frames { version: Version, base64: bool },
+    /// Items of the answer to a poll.
+    Items(Form),
+}
+
+impl Packing {
+    /// Appends a packet.
+    pub(crate) fn put(self, packet: &Packet<'_>, out: &mut Vec<u8>) {
+        match self {
+            Packing::Frames { version, base64 } => {
+                // The header depends on the length, so it is written last and turned to the front.
+                let start = out.len();
+                let kind = engineio::put_message(version, base64, packet, out);
+                let end = out.len();
+                ws::encode_header(kind, end - start, out);
+                let header = out.len() - end;
+                out[start..].rotate_right(header);
+            }
+            Packing::Items(form) => {
+                if !out.is_empty() {
+                    out.extend_from_slice(form.separator());
+                }
+                engineio::put(form, packet, out);
+            }
+        }
+    }
+}
+
+/// The answer to a poll.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Payload(Form, Vec<u8>),
+    Refused(engineio::Refusal),
+}
+
+/// A poll that waits, on whatever lane.
+#[derive(Debug)]
+pub(crate) struct Poll {
+    /// Tells it from the session's other polls.
+    pub(crate) number: u64,
+    pub(crate) answer: oneshot::Sender<Answer>,
+}
+
+/// A session and how it rides now.
+pub(crate) struct EngineIo {
+    pub(crate) sid: Sid,
+    pub(crate) session: Session,
+    limits: Arc<engineio::Limits>,
+    /// Its WebSocket, once it is on one.
+    pub(crate) socket: Option<ws::Session>,
+    /// How packets stand in the answers to its polls.
+    form: Form,
+    /// Binary goes out as base64 on a WebSocket too.
+    base64: bool,
+}
+
+impl EngineIo {
+    /// A session that begins with a handshake, on the WebSocket if there is one.
+    pub(crate) fn new(version: Version, base64: bool, socket: Option<ws::Session>, core: &Core) -> Self {
+        let transport = match socket {
+            None => Transport::Polling,
+            Some(_) => Transport::WebSocket,
+        };
+        let form = match version {
+            Version::V4 => Form::V4,
+            Version::V3 if base64 => Form::V3Text,
+            Version::V3 => Form::V3Binary,
+        };
+        let limits = core.engineio_limits.clone();
+        Self {
+            sid: Sid::new(core.index),
+            session: Session::new(version, transport, limits.clone(), core.now),
+            limits,
+            socket,
+            form,
+            base64,
+        }
+    }
+
+    /// Appends its first packet.
+    pub(crate) fn open(&self, out: &mut Vec<u8>) {
+        let transport = match self.socket {
+            None => Transport::Polling,
+            Some(_) => Transport::WebSocket,
+        };
+        let mut json = Vec::with_capacity(160);
+        engineio::open(&self.sid.text(), transport, true, &self.limits, &mut json);
+        let json = String::from_utf8(json).unwrap_or_default();
+        self.packing().put(&Packet::Open(&json), out);
+    }
+
+    pub(crate) fn form(&self) -> Form {
+        self.form
+    }
+
+    pub(crate) fn packing(&self) -> Packing {
+        match self.socket {
+            None => Packing::Items(self.form),
+            Some(_) => Packing::Frames {
+                version: self.session.version(),
+                base64: self.base64,
+            },
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        let socket = self.socket.as_ref().and_then(ws::Session::deadline);
+        [self.session.deadline(), socket].into_iter().flatten().min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn tick(&mut self, out: &mut Vec<u8>, core: &mut Core) -> Result<(), Ending> {
+        if let Some(socket) = &mut self.socket {
+            socket
+                .tick(core.now, &mut core.codec, out)
+                .map_err(|_| Ending::TimedOut)?;
+        }
+        loop {
+            match self.session.tick(core.now) {
+                Ok(None) => return Ok(()),
+                Ok(Some(Due::Ping)) => self.packing().put(&Packet::Ping(""), out),
+                // The WebSocket that probes has the same deadline of its own.
+                Ok(Some(Due::ProbeFailed)) => {}
+                Ok(Some(Due::Closed)) => return Err(Ending::Finished),
+                Err(_) => return Err(Ending::TimedOut),
+            }
+        }
+    }
+
+    /// Ends the session, so that its client comes back where the server does.
+    pub(crate) fn close(&mut self, code: u16, why: &str, out: &mut Vec<u8>, core: &mut Core) {
+        self.session.close(core.now);
+        if let Some(socket) = &mut self.socket {
+            socket.close(core.now, code, why, &mut core.codec, out);
+        }
+    }
+
+    /// Goes over to a WebSocket: what was to be said to polls is put into its messages.
+    fn upgrade(&mut self, socket: ws::Session, out: &mut Vec<u8>) {
+        let mut items = std::mem::take(out);
+        self.socket = Some(socket);
+        let limits = engineio::Limits {
+            payload: usize::MAX,
+            packets: usize::MAX,
+            ..(*self.limits).clone()
+        };
+        if items.is_empty() {
+            return;
+        }
+        for packet in Payload::new(self.form, &limits, &mut items).flatten() {
+            self.packing().put(&packet, out);
+        }
+    }
+}
+
+impl Peer {
+    /// Takes bytes of the WebSocket of an Engine.IO session.
+    pub(crate) fn receive_engineio(
+        &mut self,
+        bytes: &mut [u8],
+        codec: &mut ws::Codec,
+        core: &mut Core,
+    ) -> Result<(), Ending> {
+        let mut reader = Reader::new(bytes);
+        let mut decoded = Vec::new();
+        loop {
+            let Carrier::EngineIo(engine) = &mut self.carrier else {
+                return Ok(());
+            };
+            let Some(socket) = &mut engine.socket else {
+                return Ok(());
+            };
+            let version = engine.session.version();
+            let (kind, payload) = match socket.next(core.now, &mut reader, codec, &mut self.out) {
+                Ok(Some(ws::Event::Message { kind, payload })) => (kind, payload),
+                Ok(Some(ws::Event::Close { .. })) => return Err(Ending::Finished),
+                Ok(Some(_)) => continue,
+                Ok(None) => return Ok(()),
+                Err(violation) => return Err(Ending::Violation(violation.to_string())),
+            };
+            let packet = Packet::read(version, kind, payload, &mut decoded);
+            self.hear_packet(Transport::WebSocket, packet, core)?;
+        }
+    }
+
+    /// Takes up a packet, by whatever way it came.
+    pub(crate) fn hear_packet(
+        &mut self,
+        transport: Transport,
+        packet: Result<Packet<'_>, PacketError>,
+        core: &mut Core,
+    ) -> Result<(), Ending> {
+        let way = self.way();
+        let Carrier::EngineIo(engine) = &mut self.carrier else {
+            return Ok(());
+        };
+        let packing = engine.packing();
+        let event = engine
+            .session
+            .receive(core.now, transport, packet)
+            .map_err(|violation| Ending::Violation(violation.to_string()))?;
+        let data = match event {
+            Some(Event::Message(data)) => data,
+            Some(Event::Ping) => {
+                packing.put(&Packet::Pong(""), &mut self.out);
+                return Ok(());
+            }
+            Some(Event::Closed) => return Err(Ending::Finished),
+            // Those of a WebSocket that probes are for its own peer.
+            Some(Event::Probe | Event::ProbeFailed | Event::Upgraded) | None => return Ok(()),
+        };
+        let mut speaker = Speaker {
+            id: self.id,
+            wrap: Wrap::Packets(packing),
+            way,
+            out: &mut self.out,
+            catching_up: &mut self.catching_up,
+            core,
+            units: 0,
+        };
+        let input = match data {
+            Data::Text(text) => Input::Text(text.as_bytes()),
+            Data::Binary(bytes) => Input::Binary(bytes),
+        };
+        speaker.hear(&mut self.dialect, input)
+    }
+}
+
+impl Lane {
+    /// Answers the poll that waits for a session, if there is something to say.
+    pub(crate) fn answer_engineio(&mut self, slot: usize) -> Progress {
+        self.catch_up(slot);
+        let Lane {
+            peers,
+            core,
+            runs,
+            spares,
+            ..
+        } = self;
+        let Some(peer) = peers.get_mut(slot) else {
+            return Progress::Parked;
+        };
+        let way = peer.way();
+        if let Some(mailbox) = &mut peer.mailbox {
+            let missed = mailbox.take_missed();
+            tell_missed(peer, &missed, core);
+        }
+        let form = peer.form();
+        let Carrier::EngineIo(engine) = &mut peer.carrier else {
+            return Progress::Parked;
+        };
+        let last = engine.session.answer();
+        if last.is_none() && engine.session.output() != Some(Transport::Polling) {
+            return if peer.closing.is_some() {
+                Progress::Done
+            } else {
+                Progress::Parked
+            };
+        }
+        if let (Some(form), Some(mut mailbox)) = (form, peer.mailbox.take()) {
+            let run = runs.of(form, &peer.dialect, &mailbox, usize::MAX, &mut core.codec);
+            if !peer.out.is_empty() && !run.bytes.is_empty() {
+                peer.out.extend_from_slice(engine.form().separator());
+            }
+            peer.out.extend_from_slice(&run.bytes);
+            core.counters.sent(way, run.messages);
+            mailbox.drain_front(run.messages);
+            if mailbox.is_empty() {
+                spares.keep_mailbox(mailbox);
+            } else {
+                peer.mailbox = Some(mailbox);
+            }
+        }
+        match last {
+            Some(packet) => engine.packing().put(&packet, &mut peer.out),
+            None if peer.out.is_empty() => return Progress::Parked,
+            None => engine.session.poll_answered(),
+        }
+        let payload = std::mem::take(&mut peer.out);
+        core.counters.wrote(way, payload.len());
+        if let Link::Poll(poll) = std::mem::replace(&mut peer.link, Link::None) {
+            // Whoever polled may have gone; then the lane hears of that too.
+            let _ = poll.answer.send(Answer::Payload(engine.form(), payload));
+        }
+        if peer.closing.is_some() {
+            Progress::Done
+        } else {
+            Progress::Parked
+        }
+    }
+
+    /// Takes bytes of a WebSocket that is to take a session over.
+    pub(crate) fn receive_probe(&mut self, slot: usize, bytes: &mut [u8]) {
+        let Lane {
+            peers, core, codec, ..
+        } = self;
+        let Some(peer) = peers.get_mut(slot) else { return };
+        let Carrier::Probe { socket, session, .. } = &mut peer.carrier else {
+            return;
+        };
+        let session = *session;
+        let Some(mut socket) = socket.take() else { return };
+        let mut out = std::mem::take(&mut peer.out);
+        let mut reader = Reader::new(bytes);
+        let mut decoded = Vec::new();
+        let outcome = loop {
+            let (kind, payload) = match socket.next(core.now, &mut reader, codec, &mut out) {
+                Ok(Some(ws::Event::Message { kind, payload })) => (kind, payload),
+                Ok(Some(ws::Event::Close { .. })) | Err(_) => break Some(Event::ProbeFailed),
+                Ok(Some(_)) => continue,
+                Ok(None) => break None,
+            };
+            let target = peers
+                .get_mut(session.slot as usize)
+                .filter(|target| target.id == session);
+            let Some(Carrier::EngineIo(engine)) = target.map(|target| &mut target.carrier) else {
+                break Some(Event::ProbeFailed);
+            };
+            let version = engine.session.version();
+            let packet = Packet::read(version, kind, payload, &mut decoded);
+            match engine.session.receive(core.now, Transport::WebSocket, packet) {
+                Ok(Some(Event::Probe)) => {
+                    let packing = Packing::Frames {
+                        version,
+                        base64: false,
+                    };
+                    packing.put(&Packet::Pong("probe"), &mut out);
+                }
+                Ok(Some(Event::Upgraded)) => break Some(Event::Upgraded),
+                _ => break Some(Event::ProbeFailed),
+            }
+        };
+        if outcome == Some(Event::Upgraded) {
+            let rest = reader.take(usize::MAX);
+            return self.upgrade(slot, session, socket, out, rest);
+        }
+        if outcome.is_some() {
+            socket.close(core.now, 1000, "", &mut core.codec, &mut out);
+        }
+        if let Some(peer) = peers.get_mut(slot) {
+            peer.out = out;
+            if let Carrier::Probe { socket: kept, .. } = &mut peer.carrier {
+                *kept = Some(socket);
+            }
+        }
+        if outcome.is_some() {
+            self.end(slot, &Ending::Finished);
+        }
+        self.touched(slot);
+        // A poll that waits is to end soon.
+        self.arm(session.slot as usize);
+    }
+
+    /// Moves the WebSocket of the peer in `slot` to the session that it has probed. `rest` was read of it already.
+    fn upgrade(&mut self, slot: usize, session: PeerId, socket: ws::Session, out: Vec<u8>, rest: &mut [u8]) {
+        if let Some(peer) = self.peers.get_mut(slot) {
+            // So that its going is not taken for that of a WebSocket that failed.
+            peer.carrier = Carrier::Stream;
+        }
+        let Some(Peer {
+            link: Link::Tcp(mut stream),
+            ..
+        }) = self.take(slot)
+        else {
+            return;
+        };
+        let target_slot = session.slot as usize;
+        if self.watch_again(&mut stream, target_slot).is_err() {
+            return self.remove(target_slot);
+        }
+        let Some(target) = self.get(session) else { return };
+        let Carrier::EngineIo(engine) = &mut target.carrier else {
+            return;
+        };
+        // Nothing goes to polls any more.
+        let last = engine.session.answer();
+        if let (Link::Poll(poll), Some(packet)) =
+            (std::mem::replace(&mut target.link, Link::Tcp(stream)), last)
+        {
+            let mut payload = Vec::new();
+            engine.packing().put(&packet, &mut payload);
+            let _ = poll.answer.send(Answer::Payload(engine.form(), payload));
+        }
+        engine.upgrade(socket, &mut target.out);
+        target.out.splice(0..0, out);
+        target.blocked = false;
+        self.mark_dirty(target_slot);
+        if !rest.is_empty() {
+            self.receive(target_slot, rest);
+        }
+        self.touched(target_slot);
+    }
+}

@@ -1,0 +1,268 @@
+//! What a request asks of a session that lives on another lane, or on its own.
+//!
+//! A request arrives wherever its connection was put, and waits there for the answer; what it asks is taken up at the next turn of
+//! the session's lane.
+
+use std::net::SocketAddr;
+
+use pogu_proto::engineio::{Form, Payload, Refusal, Transport, jsonp};
+use pogu_proto::ws;
+use tokio::sync::oneshot;
+
+use crate::dialect::{Dialect, Plain};
+use crate::drive::Command;
+use crate::engineio::{Answer, Poll, Sid};
+use crate::id::PeerId;
+use crate::lane::Lane;
+use crate::link::Link;
+use crate::peer::{Carrier, Ending, Peer};
+
+/// What a request asks of a session.
+#[derive(Debug)]
+pub(crate) enum Errand {
+    /// A GET that waits for packets.
+    Poll { sid: Sid, poll: Poll },
+    /// Its client has gone before the answer.
+    PollLost { sid: Sid, number: u64 },
+    /// A POST with packets.
+    Post {
+        sid: Sid,
+        content_type: Box<str>,
+        /// The body is a form.
+        jsonp: bool,
+        body: Vec<u8>,
+        answer: oneshot::Sender<Result<(), Refusal>>,
+    },
+    /// A WebSocket that is to take the session over.
+    Probe(Box<Probe>),
+}
+
+/// A WebSocket on its way to its session's lane.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    pub(crate) sid: Sid,
+    pub(crate) stream: std::net::TcpStream,
+    pub(crate) remote: SocketAddr,
+    pub(crate) socket: ws::Session,
+    /// The head of the answer that makes it one.
+    pub(crate) out: Vec<u8>,
+    /// What was read of it already.
+    pub(crate) unread: Vec<u8>,
+}
+
+impl Errand {
+    /// The session that it is for.
+    pub(crate) fn sid(&self) -> Sid {
+        match self {
+            Errand::Poll { sid, .. } | Errand::PollLost { sid, .. } | Errand::Post { sid, .. } => *sid,
+            Errand::Probe(probe) => probe.sid,
+        }
+    }
+}
+
+impl Lane {
+    /// Hands an errand to the lane of its session.
+    pub(crate) fn send(&mut self, errand: Errand) {
+        let lane = errand.sid().lane();
+        if lane == usize::from(self.core.index) {
+            self.run_errand(errand);
+            return self.core.signals.nudge();
+        }
+        match self.lanes.get(lane) {
+            Some(handle) => handle.send(Command::Errand(errand)),
+            None => refuse(errand),
+        }
+    }
+
+    /// A number that no other poll of this lane has.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.polls += 1;
+        self.polls << 16 | u64::from(self.core.index)
+    }
+
+    fn session(&self, sid: Sid) -> Option<PeerId> {
+        let id = *self.sessions.get(&sid)?;
+        let peer = self.peers.get(id.slot as usize)?;
+        // One that ends is gone for everybody but who hears its last words.
+        (peer.id == id && peer.closing.is_none()).then_some(id)
+    }
+
+    /// A peer is gone: so is its session, or the WebSocket that was to take one over.
+    pub(crate) fn forget_session(&mut self, peer: &Peer) {
+        match &peer.carrier {
+            Carrier::EngineIo(engine) => drop(self.sessions.remove(&engine.sid)),
+            Carrier::Probe { session, .. } => {
+                if let Some(target) = self.get(*session)
+                    && let Carrier::EngineIo(engine) = &mut target.carrier
+                    && engine.socket.is_none()
+                {
+                    engine.session.websocket_lost();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Does what a request asks of a session of this lane.
+    pub(crate) fn run_errand(&mut self, errand: Errand) {
+        let Some(id) = self.session(errand.sid()) else {
+            return refuse(errand);
+        };
+        match errand {
+            Errand::Poll { poll, .. } => self.take_poll(id, poll),
+            Errand::PollLost { number, .. } => self.lose_poll(id, number),
+            Errand::Post {
+                content_type,
+                jsonp,
+                body,
+                answer,
+                ..
+            } => {
+                let done = self.take_post(id, &content_type, jsonp, body);
+                // Whoever asked may have gone.
+                let _ = answer.send(done);
+            }
+            Errand::Probe(probe) => self.take_probe(id, *probe),
+        }
+    }
+
+    fn take_poll(&mut self, id: PeerId, poll: Poll) {
+        let (now, slot) = (self.core.now, id.slot as usize);
+        let Some(peer) = self.get(id) else { return };
+        let Carrier::EngineIo(engine) = &mut peer.carrier else {
+            return;
+        };
+        match engine.session.poll(now) {
+            Ok(()) => {
+                peer.link = Link::Poll(poll);
+                peer.blocked = false;
+            }
+            Err(refusal) => {
+                let _ = poll.answer.send(Answer::Refused(refusal));
+            }
+        }
+        let is_closed = engine.session.is_closed();
+        self.mark_dirty(slot);
+        self.arm(slot);
+        if is_closed {
+            self.end(slot, &Ending::Finished);
+        }
+    }
+
+    fn lose_poll(&mut self, id: PeerId, number: u64) {
+        let Some(peer) = self.get(id) else { return };
+        let Carrier::EngineIo(engine) = &mut peer.carrier else {
+            return;
+        };
+        if !matches!(&peer.link, Link::Poll(poll) if poll.number == number) {
+            return;
+        }
+        engine.session.poll_lost();
+        peer.link = Link::None;
+        if engine.session.is_closed() {
+            self.remove(id.slot as usize);
+        }
+    }
+
+    fn take_post(
+        &mut self,
+        id: PeerId,
+        content_type: &str,
+        is_jsonp: bool,
+        mut body: Vec<u8>,
+    ) -> Result<(), Refusal> {
+        let slot = id.slot as usize;
+        let Lane { peers, core, .. } = self;
+        let peer = peers
+            .get_mut(slot)
+            .filter(|peer| peer.id == id)
+            .ok_or(Refusal::Session)?;
+        core.counters.bytes_in(peer.way(), body.len());
+        let Carrier::EngineIo(engine) = &mut peer.carrier else {
+            return Err(Refusal::Session);
+        };
+        engine.session.post(core.now)?;
+        let form = Form::of_post(engine.session.version(), content_type);
+        let limits = core.engineio_limits.clone();
+        let heard = match (form, is_jsonp) {
+            (None, _) => Err(Ending::Violation("a payload of a type that is not known".into())),
+            (Some(_), true) => jsonp::payload(&mut body)
+                .map_err(|error| Ending::Violation(error.to_string()))
+                .and_then(|payload| {
+                    let mut packets = Payload::new(Form::V3Text, &limits, payload);
+                    packets.try_for_each(|packet| peer.hear_packet(Transport::Polling, packet, core))
+                }),
+            (Some(form), false) => Payload::new(form, &limits, &mut body)
+                .try_for_each(|packet| peer.hear_packet(Transport::Polling, packet, core)),
+        };
+        if let Carrier::EngineIo(engine) = &mut peer.carrier {
+            if matches!(heard, Err(Ending::Violation(_))) {
+                engine.session.post_failed();
+            } else {
+                engine.session.post_done();
+            }
+        }
+        self.touched(slot);
+        // A poll that waits is told of the end, too.
+        self.mark_dirty(slot);
+        match heard {
+            Ok(()) => Ok(()),
+            Err(ending) => {
+                let is_violation = matches!(ending, Ending::Violation(_));
+                self.end(slot, &ending);
+                if is_violation { Err(Refusal::Bad) } else { Ok(()) }
+            }
+        }
+    }
+
+    fn take_probe(&mut self, session: PeerId, probe: Probe) {
+        let now = self.core.now;
+        let Probe {
+            stream,
+            remote,
+            mut socket,
+            mut out,
+            mut unread,
+            ..
+        } = probe;
+        let Some(peer) = self.get(session) else { return };
+        let Carrier::EngineIo(engine) = &mut peer.carrier else {
+            return;
+        };
+        let is_taken = engine.session.probe(now).is_ok();
+        if !is_taken {
+            socket.close(now, 1000, "", &mut self.core.codec, &mut out);
+        }
+        let link = Link::Tcp(mio::net::TcpStream::from_std(stream));
+        let carrier = Carrier::Probe {
+            socket: Some(socket),
+            session,
+            until: now + self.core.engineio_limits.upgrade_timeout,
+        };
+        let dialect = Dialect::Plain(Plain::new(None, pogu_proto::framing::Framing::Line));
+        let Ok(id) = self.add(link, remote, carrier, dialect, &mut []) else {
+            return;
+        };
+        let slot = id.slot as usize;
+        if let Some(peer) = self.get(id) {
+            peer.out = out;
+        }
+        if !is_taken {
+            self.end(slot, &Ending::Finished);
+        } else if !unread.is_empty() {
+            self.receive(slot, &mut unread);
+        }
+        self.touched(slot);
+        self.arm(session.slot as usize);
+    }
+}
+
+/// There is no such session.
+fn refuse(errand: Errand) {
+    match errand {
+        Errand::Poll { poll, .. } => drop(poll.answer.send(Answer::Refused(Refusal::Session))),
+        Errand::Post { answer, .. } => drop(answer.send(Err(Refusal::Session))),
+        // Its WebSocket ends with it.
+        Errand::Probe(_) | Errand::PollLost { .. } => {}
+    }
+}

@@ -1,0 +1,208 @@
+//! Requests of Engine.IO: handshakes, polls and POSTs. The session they are for may live on another lane.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use pogu_proto::engineio::{self, Form, Refusal, Version, jsonp};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::session::Answer;
+use super::{Reply, full, problem, upgrade};
+use crate::dialect::{Dialect, SocketIo};
+use crate::drive::{Command, Lanes, Shared};
+use crate::engineio::{self as carrier, EngineIo, Poll, Sid};
+use crate::errand::Errand;
+use crate::link::Link;
+use crate::peer::Carrier;
+use crate::problem::Problem;
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(super) async fn respond(
+    lane: &Shared,
+    request: &mut Request<Incoming>,
+    remote: std::net::SocketAddr,
+    origin_allowed: bool,
+) -> Answer {
+    let method = match *request.method() {
+        Method::GET => engineio::Method::Get,
+        Method::POST => engineio::Method::Post,
+        _ => engineio::Method::Other,
+    };
+    let is_upgrade = upgrade::is_asked(request);
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let with_v3 = lane.borrow().core.config.socketio.allow_eio3;
+    let asked = match engineio::Request::parse(method, &query, is_upgrade, with_v3) {
+        Ok(asked) => asked,
+        Err(refusal) => return Answer::Reply(refused(refusal)),
+    };
+    let reply = match asked {
+        engineio::Request::Handshake {
+            version,
+            transport: engineio::Transport::WebSocket,
+            base64,
+            ..
+        } => return upgrade::engineio(lane, request, version, base64, origin_allowed),
+        engineio::Request::Handshake {
+            version,
+            base64,
+            jsonp,
+            ..
+        } => begin(lane, remote, version, base64, jsonp),
+        engineio::Request::Poll { sid, jsonp } => poll(lane, &sid, jsonp).await,
+        engineio::Request::Post { sid, jsonp } => {
+            let sid = Sid::parse(&sid);
+            post(lane, request, sid, jsonp).await
+        }
+        engineio::Request::Upgrade { sid } => match Sid::parse(&sid) {
+            Some(sid) => return upgrade::probe(lane, request, sid, origin_allowed),
+            None => refused(Refusal::Session),
+        },
+    };
+    Answer::Reply(reply)
+}
+
+/// A session that begins on polls.
+fn begin(
+    lane: &Shared,
+    remote: std::net::SocketAddr,
+    version: Version,
+    base64: bool,
+    jsonp: Option<u32>,
+) -> Reply {
+    let mut lane = lane.borrow_mut();
+    if lane.shutting_down {
+        return problem(Problem::shutting_down());
+    }
+    let engine = EngineIo::new(version, base64, None, &lane.core);
+    let (form, mut payload) = (engine.form(), Vec::new());
+    engine.open(&mut payload);
+    let dialect = SocketIo::new(&engine, &mut lane.core, &mut payload);
+    let carrier = Carrier::EngineIo(Box::new(engine));
+    let dialect = Dialect::SocketIo(Box::new(dialect));
+    match lane.add(Link::None, remote, carrier, dialect, &mut []) {
+        Ok(_) => answered(carrier::Answer::Payload(form, payload), jsonp),
+        Err(error) => problem(Problem::overloaded(&error.to_string())),
+    }
+}
+
+async fn poll(lane: &Shared, sid: &str, jsonp: Option<u32>) -> Reply {
+    let Some(sid) = Sid::parse(sid) else {
+        return refused(Refusal::Session);
+    };
+    let (sender, answer) = oneshot::channel();
+    let (number, lanes) = {
+        let mut lane = lane.borrow_mut();
+        let number = lane.next_number();
+        let poll = Poll {
+            number,
+            answer: sender,
+        };
+        lane.send(Errand::Poll { sid, poll });
+        (number, lane.lanes.clone())
+    };
+    let mut guard = Guard {
+        lanes,
+        lost: Some(Errand::PollLost { sid, number }),
+    };
+    let answer = answer.await;
+    guard.lost = None;
+    match answer {
+        Ok(answer) => answered(answer, jsonp),
+        // The session has ended without a word.
+        Err(_) => refused(Refusal::Session),
+    }
+}
+
+/// Tells the session's lane that whoever waited has gone: hyper drops the future of a request whose connection ends.
+struct Guard {
+    lanes: Lanes,
+    lost: Option<Errand>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(lost) = self.lost.take()
+            && let Some(handle) = self.lanes.get(lost.sid().lane())
+        {
+            handle.send(Command::Errand(lost));
+        }
+    }
+}
+
+async fn post(lane: &Shared, request: &mut Request<Incoming>, sid: Option<Sid>, jsonp: bool) -> Reply {
+    let Some(sid) = sid else {
+        return refused(Refusal::Session);
+    };
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    let content_type: Box<str> = content_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .into();
+    let limit = lane.borrow().core.engineio_limits.payload;
+    let body = Limited::new(request.body_mut(), limit).collect();
+    let body = match timeout(BODY_TIMEOUT, body).await {
+        Ok(Ok(body)) => body.to_bytes().to_vec(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return problem(Problem::too_large(limit)),
+        Ok(Err(_)) | Err(_) => return refused(Refusal::Bad),
+    };
+    if let Err(overloaded) = super::topics::wait_for_room(lane).await {
+        return problem(overloaded);
+    }
+    let (sender, answer) = oneshot::channel();
+    let errand = Errand::Post {
+        sid,
+        content_type,
+        jsonp,
+        body,
+        answer: sender,
+    };
+    lane.borrow_mut().send(errand);
+    match answer.await {
+        Ok(Ok(())) => {
+            let mut reply = Response::new(full("ok"));
+            reply
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+            reply
+        }
+        Ok(Err(refusal)) => refused(refusal),
+        Err(_) => refused(Refusal::Session),
+    }
+}
+
+fn answered(answer: carrier::Answer, jsonp: Option<u32>) -> Reply {
+    let (form, payload) = match answer {
+        carrier::Answer::Payload(form, payload) => (form, payload),
+        carrier::Answer::Refused(refusal) => return refused(refusal),
+    };
+    let (body, content_type) = match jsonp.filter(|_| form == Form::V3Text) {
+        None => (payload, form.content_type()),
+        Some(index) => {
+            let mut script = Vec::new();
+            jsonp::script(index, &String::from_utf8_lossy(&payload), &mut script);
+            (script, "text/javascript; charset=UTF-8")
+        }
+    };
+    let mut reply = Response::new(full(Bytes::from(body)));
+    let headers = reply.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
+}
+
+pub(super) fn refused(refusal: Refusal) -> Reply {
+    let mut reply = super::json(
+        StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST),
+        refusal.body(),
+    );
+    reply
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
+}
