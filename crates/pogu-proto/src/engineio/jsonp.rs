@@ -27,9 +27,9 @@ pub fn payload(form: &mut [u8]) -> Result<&mut [u8], PacketError> {
     let field = fields.find(|field| field.starts_with(b"d="));
     let value = field.and_then(|field| field.get_mut(2..));
     if fields.any(|field| field.starts_with(b"d=")) {
-        return Err(PacketError::Form);
+        return Err(PacketError::Field);
     }
-    let value = value.ok_or(PacketError::Form)?;
+    let value = value.ok_or(PacketError::Field)?;
     let length = decode_in_place(value);
     let length = unescape_in_place(&mut value[..length]);
     Ok(&mut value[..length])

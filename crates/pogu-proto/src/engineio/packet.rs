@@ -57,7 +57,7 @@ pub enum PacketError {
     Length,
     /// A JSONP form without the one field `d`.
     #[error("a form without one field `d`")]
-    Form,
+    Field,
     /// More bytes than a payload may have.
     #[error("more than {0} bytes")]
     TooLong(usize),

@@ -99,10 +99,11 @@ impl<'a> Payload<'a> {
         let item = self.take(length);
         match (&*kind, &*item) {
             ([0], []) => Ok(None),
+            ([1], []) => Err(PacketError::Empty),
             ([0], _) => item_of_text(Version::V3, item).map(Some),
             ([1], [4, ..]) => Ok(Some(Packet::Message(Data::Binary(&item[1..])))),
-            ([1], [kind, ..]) | ([kind], _) => Err(PacketError::Type(*kind)),
-            _ => Err(PacketError::Empty),
+            ([1], [kind, ..]) | ([kind, ..], _) => Err(PacketError::Type(*kind)),
+            ([], _) => Err(PacketError::Empty),
         }
     }
 
@@ -188,7 +189,8 @@ fn bytes_of_units(text: &[u8], units: usize) -> Result<usize, PacketError> {
         // Whether the following bytes are right is seen when the item is read.
         let (length, units) = match first {
             0..0x80 => (1, 1),
-            0x80..0xE0 => (2, 1),
+            0x80..0xC0 => return Err(PacketError::NotUtf8),
+            0xC0..0xE0 => (2, 1),
             0xE0..0xF0 => (3, 1),
             0xF0.. => (4, 2),
         };

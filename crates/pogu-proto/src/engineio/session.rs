@@ -47,8 +47,10 @@ enum State {
 enum Poll {
     None,
     Waiting,
-    /// It is to be ended with this.
-    Ended(Packet<'static>),
+    /// It is to be ended: the WebSocket takes over, or the client has closed.
+    Noop,
+    /// It is to be ended: the session is over.
+    Close,
 }
 
 /// What a packet came to.
@@ -151,12 +153,12 @@ impl Session {
         self.check(now)?;
         match (self.state, self.poll) {
             (State::Closing { .. }, _) => {
-                self.poll = Poll::Ended(Packet::Close);
+                self.poll = Poll::Close;
                 self.state = State::Closed;
             }
             (_, Poll::None) => self.poll = Poll::Waiting,
             _ => {
-                self.end(Packet::Close);
+                self.end(Poll::Close);
                 return Err(Refusal::Bad);
             }
         }
@@ -170,8 +172,10 @@ impl Session {
 
     /// The poll that waits is to be answered with this packet, after what else there is to say on polling. Told once.
     pub fn answer(&mut self) -> Option<Packet<'static>> {
-        let Poll::Ended(packet) = self.poll else {
-            return None;
+        let packet = match self.poll {
+            Poll::None | Poll::Waiting => return None,
+            Poll::Noop => Packet::Noop,
+            Poll::Close => Packet::Close,
         };
         self.poll = Poll::None;
         Some(packet)
@@ -179,9 +183,9 @@ impl Session {
 
     /// The client has given up its poll before the answer, and by that the session.
     pub fn poll_lost(&mut self) {
-        self.poll = Poll::None;
-        if self.state != State::WebSocket {
-            self.end(Packet::Close);
+        let was_there = std::mem::replace(&mut self.poll, Poll::None) != Poll::None;
+        if was_there && self.state != State::WebSocket {
+            self.end(Poll::Close);
         }
     }
 
@@ -193,7 +197,7 @@ impl Session {
     pub fn post(&mut self, now: Time) -> Result<(), Refusal> {
         self.check(now)?;
         if self.posting {
-            self.end(Packet::Close);
+            self.end(Poll::Close);
             return Err(Refusal::Bad);
         }
         self.posting = true;
@@ -207,9 +211,9 @@ impl Session {
 
     /// The client has given up its POST, or its body was not a payload at all ([`Form::of_post`](super::Form::of_post)).
     pub fn post_failed(&mut self) {
-        self.posting = false;
-        if self.state != State::WebSocket {
-            self.end(Packet::Close);
+        let was_there = std::mem::replace(&mut self.posting, false);
+        if was_there && self.state != State::WebSocket {
+            self.end(Poll::Close);
         }
     }
 
@@ -236,7 +240,7 @@ impl Session {
     pub fn websocket_lost(&mut self) {
         match self.state {
             State::Probing { .. } => self.state = State::Polling,
-            State::WebSocket => self.end(Packet::Close),
+            State::WebSocket => self.end(Poll::Close),
             State::Polling | State::Closing { .. } | State::Closed => {}
         }
     }
@@ -244,13 +248,13 @@ impl Session {
     /// Closes the session: the poll that waits is ended, or else the next one.
     pub fn close(&mut self, now: Time) {
         match (self.state, self.poll) {
-            (State::Polling | State::Probing { .. }, Poll::None | Poll::Ended(Packet::Noop)) => {
+            (State::Polling | State::Probing { .. }, Poll::None | Poll::Noop) => {
                 self.state = State::Closing {
                     until: now + self.limits.close_timeout,
                 };
             }
             (State::Closing { .. }, _) => {}
-            _ => self.end(Packet::Close),
+            _ => self.end(Poll::Close),
         }
     }
 
@@ -270,7 +274,7 @@ impl Session {
             (State::Closed, _) => return Ok(None),
             (State::Closing { .. }, _) => {
                 if packet == Ok(Packet::Close) {
-                    self.end(Packet::Noop);
+                    self.end(Poll::Noop);
                 }
                 return Ok(None);
             }
@@ -296,7 +300,7 @@ impl Session {
             }
             (Ok(Packet::Ping(_) | Packet::Pong(_)), _) => Err(self.fail(Violation::Heartbeat)),
             (Ok(Packet::Close), _) => {
-                self.end(Packet::Noop);
+                self.end(Poll::Noop);
                 Ok(Some(Event::Closed))
             }
             (Ok(Packet::Noop), _) => Ok(None),
@@ -325,7 +329,7 @@ impl Session {
     pub fn tick(&mut self, now: Time) -> Result<Option<Due>, Violation> {
         match self.state {
             State::Closing { until } if until <= now => {
-                self.end(Packet::Close);
+                self.end(Poll::Close);
                 return Ok(Some(Due::Closed));
             }
             State::Closing { .. } | State::Closed => return Ok(None),
@@ -337,7 +341,7 @@ impl Session {
                 until,
                 end_polls: Some(end_polls),
             } if end_polls <= now && self.poll == Poll::Waiting => {
-                self.poll = Poll::Ended(Packet::Noop);
+                self.poll = Poll::Noop;
                 self.state = State::Probing {
                     until,
                     end_polls: Some(now + POLL_END_INTERVAL),
@@ -372,7 +376,7 @@ impl Session {
             }
             Ok(Packet::Upgrade) => {
                 self.state = State::WebSocket;
-                self.end_poll(Packet::Noop);
+                self.end_poll(Poll::Noop);
                 Event::Upgraded
             }
             _ => {
@@ -387,7 +391,7 @@ impl Session {
         let is_silent = now >= self.beat && (self.pinged || self.version == Version::V3);
         match self.state {
             State::Polling | State::Probing { .. } if is_silent => {
-                self.end(Packet::Close);
+                self.end(Poll::Close);
                 Err(Refusal::Session)
             }
             State::Closed => Err(Refusal::Session),
@@ -397,18 +401,18 @@ impl Session {
     }
 
     fn fail(&mut self, violation: Violation) -> Violation {
-        self.end(Packet::Close);
+        self.end(Poll::Close);
         violation
     }
 
-    fn end(&mut self, last: Packet<'static>) {
+    fn end(&mut self, with: Poll) {
         self.state = State::Closed;
-        self.end_poll(last);
+        self.end_poll(with);
     }
 
-    fn end_poll(&mut self, packet: Packet<'static>) {
+    fn end_poll(&mut self, with: Poll) {
         if self.poll == Poll::Waiting {
-            self.poll = Poll::Ended(packet);
+            self.poll = with;
         }
     }
 }

@@ -10,3 +10,6 @@ mod string;
 pub(crate) use pieces::{Elements, array, elements, members, string};
 pub(crate) use scan::{DEPTH_MAX, JsonError, Scanner, Token, check};
 pub(crate) use string::{put_script_string, put_string, unescape};
+
+#[cfg(test)]
+mod tests;
