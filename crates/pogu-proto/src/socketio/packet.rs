@@ -213,7 +213,7 @@ fn plain<'a>(kind: u8, namespace: &'a str, data: Option<&'a str>) -> Result<Pack
         (b'1', None) => Ok(Packet::Disconnect { namespace }),
         (b'1', Some(_)) => Err(PacketError::Payload),
         (b'4', _) => Ok(Packet::ConnectError { namespace, data }),
-        (_, Some(data)) if !data.starts_with('{') => Err(PacketError::Payload),
+        (_, Some(data)) if !data.trim_start().starts_with('{') => Err(PacketError::Payload),
         _ => Ok(Packet::Connect { namespace, data }),
     }
 }
@@ -228,7 +228,7 @@ fn with_args<'a>(
 ) -> Result<Packet<'a>, PacketError> {
     let array = data.ok_or(PacketError::Payload)?;
     args::check(array, attachments)?;
-    if !array.starts_with('[') {
+    if !array.trim_start().starts_with('[') {
         return Err(PacketError::Payload);
     }
     if let b'3' | b'6' = kind {

@@ -215,13 +215,11 @@ impl Session {
         }
     }
 
-    /// The id of the next acknowledgement that the server asks for in a namespace.
-    pub fn next_id(&mut self, namespace: NamespaceId) -> u64 {
-        let Some(joined) = self.in_state(namespace, State::Joined) else {
-            return 0;
-        };
+    /// The id of the next acknowledgement that the server asks for in a namespace; `None` when it is not joined.
+    pub fn next_id(&mut self, namespace: NamespaceId) -> Option<u64> {
+        let joined = self.in_state(namespace, State::Joined)?;
         joined.next_id += 1;
-        joined.next_id - 1
+        Some(joined.next_id - 1)
     }
 
     /// The name of a namespace that the client has joined.
