@@ -33,13 +33,13 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Those of a peer that has not connected. A passcode may be a token of some KiB; a body has no place here.
+    /// Those of a peer that has not connected. A passcode may be a token of some KiB; a body has no place here but for stray line ends.
     pub const BEFORE_CONNECT: Limits = Limits {
         command: COMMAND_MAX,
         headers: 32,
         header: 8 * 1024,
         head: 16 * 1024,
-        body: 0,
+        body: 64,
     };
 }
 
