@@ -1,6 +1,7 @@
 //! Headers as they stand on the wire.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use memchr::memchr;
 
@@ -86,7 +87,7 @@ impl Reading {
 
 /// The headers of a frame, in order, as they are meant. Of those with the same name the first counts; the others are its history
 /// (STOMP 1.2, Repeated Header Entries).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Headers<'e> {
     /// Lines, each with its EOL.
     pub(super) lines: &'e str,
@@ -121,6 +122,12 @@ impl<'e> Iterator for Headers<'e> {
                 return Some((name, self.reading.read(value)));
             }
         }
+    }
+}
+
+impl fmt::Debug for Headers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
     }
 }
 
