@@ -19,7 +19,7 @@ fn decode(stream: &[u8], length: u8) -> (Vec<String>, Option<Violation>) {
             return Ok(None);
         };
         assert!(!frame.command().is_empty() && frame.command().len() <= LIMITS.command);
-        assert!(frame.command().len() + frame.lines().len() < LIMITS.head);
+        assert!(frame.command().len() + frame.lines().trim_end_matches(['\r', '\n']).len() < LIMITS.head);
         assert!(frame.body().len() <= LIMITS.body);
         let headers = Version::ALL.map(|version| {
             let headers = frame.headers(version);

@@ -13,7 +13,7 @@ pub struct Limits {
     pub headers: usize,
     /// Bytes of one header line.
     pub header: usize,
-    /// Bytes of command and headers together, with their EOLs.
+    /// Bytes of command and headers together, with the EOLs between them.
     pub head: usize,
     /// Bytes of the body.
     pub body: usize,

@@ -59,14 +59,18 @@ fn one_header() {
 
 #[test]
 fn the_head() {
-    // 2 bytes of the command and 4 of each header.
-    let limits = Limits { head: 10, ..WIDE };
-    assert_eq!(decode(&limits, "A\na:b\na:b\n\n\0"), (1, None));
-    assert_eq!(decode(&limits, "A\na:b\na:b\n\r\n\0"), (1, None));
-    let violation = Some(Violation::HeadTooLong(10));
+    // The command with its EOL, and two headers with one between them: 2 + 3 + 1 + 3.
+    let limits = Limits { head: 9, ..WIDE };
+    assert_eq!(
+        decode(&limits, "A\na:b\na:b\n\n\0A\na:b\na:b\r\n\r\n\0"),
+        (2, None)
+    );
+    let violation = Some(Violation::HeadTooLong(9));
+    assert_eq!(decode(&limits, "A\na:b\na:bc"), (0, violation.clone()));
+    assert_eq!(decode(&limits, "A\r\na:b\na:b\n"), (0, violation.clone()));
     assert_eq!(decode(&limits, "A\na:b\na:b\na"), (0, violation.clone()));
-    assert_eq!(decode(&limits, "A\na:b\na:bcde"), (0, violation.clone()));
-    assert_eq!(decode(&limits, "ABCDEFGHIJK"), (0, violation));
+    assert_eq!(decode(&limits, "ABCDEFGHI\n\n\0"), (1, None));
+    assert_eq!(decode(&limits, "ABCDEFGHIJ"), (0, violation));
     // Of two limits the one that is met first is told.
     let limits = Limits {
         head: 10,
