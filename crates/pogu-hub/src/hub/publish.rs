@@ -43,7 +43,7 @@ impl Hub {
                     core.publish(now, draft, true);
                 }
                 core.queues.end_reservation();
-                Ok(core.settle(settles))
+                Ok(core.settle(now, settles))
             }
             Err(error) => {
                 for receipt in drafts.drain(..).filter_map(|draft| draft.receipt) {
@@ -82,7 +82,7 @@ impl Core {
                     self.outbox.message(lane, &message);
                 }
                 for &queue in &audience.queues {
-                    self.queues.push_bound(queue, &message);
+                    self.queues.push_bound(now, queue, &message);
                 }
                 Ok(message.cursor)
             }
@@ -98,7 +98,7 @@ impl Core {
         }
         let message = self.engine.stamp(now, draft);
         let cursor = message.cursor;
-        self.queues.push(message);
+        self.queues.push(now, message);
         Ok(cursor)
     }
 
@@ -112,8 +112,8 @@ impl Core {
     }
 
     /// Settles deliveries; gives how many had something to settle.
-    pub(super) fn settle(&mut self, settles: &mut Vec<Settle>) -> usize {
-        let known = settles.drain(..).filter(|settle| self.queues.settle(settle));
+    pub(super) fn settle(&mut self, now: u64, settles: &mut Vec<Settle>) -> usize {
+        let known = settles.drain(..).filter(|settle| self.queues.settle(now, settle));
         known.count()
     }
 }

@@ -19,7 +19,7 @@ impl Hub {
     /// that are still in the inbox are to be thrown away.
     pub fn cancel(&self, now: u64, consumer: ConsumerId, reached: u64) -> bool {
         let mut core = self.lock();
-        let known = core.queues.cancel(consumer, reached);
+        let known = core.queues.cancel(now, consumer, reached);
         self.finish(core, now);
         known
     }
@@ -31,7 +31,7 @@ impl Hub {
             return 0;
         }
         let mut core = self.lock();
-        let known = core.settle(settles);
+        let known = core.settle(now, settles);
         self.finish(core, now);
         known
     }

@@ -8,6 +8,8 @@ use crate::inbox::Outbox;
 /// How much the end of one call does under the lock: a delivery, a look at a message for a filter and a message that expired
 /// count one each. What is left is gone on with in a [`scan`](Queues::scan).
 const WORK: usize = 1024;
+/// How much of it a consumer with a filter has for a look, before it is another's turn.
+const LOOK: usize = 16;
 
 impl Queues {
     /// Delivers what the consumers of the queues touched by this call have credit for, and lets queues go that nothing keeps.
@@ -59,8 +61,12 @@ impl Queues {
                 }
                 return;
             }
-            match consumer.find(&queue.shelf, work) {
-                Found::Unsure => {}
+            let mut look = LOOK.min(*work);
+            *work -= look;
+            let found = consumer.find(&queue.shelf, &mut look);
+            *work += look;
+            match found {
+                Found::Unsure => consumer.turn = Some(queue.turns.rotate(turn, id)),
                 Found::Nothing => queue.turns.set_aside(turn, id),
                 Found::Place(place) => {
                     *work = work.saturating_sub(1);

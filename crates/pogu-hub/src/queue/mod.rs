@@ -5,7 +5,7 @@
 //!
 //! - An ordinary queue refuses what it has no room for, and loses nothing that it has taken.
 //! - A dead-letter queue, [`dead_letter_queue`] of another, gets what was rejected there or delivered too often. It drops
-//!   its oldest when it is full.
+//!   its oldest when it is full. Nothing expires there.
 //! - A bound queue ([`Hub::bind`](crate::Hub::bind)) gets all messages of a selector, and keeps them while nobody is there. It drops its oldest
 //!   when it is full, and its next delivery tells how many.
 //!
@@ -31,8 +31,10 @@ use crate::topic::Topic;
 pub(crate) use room::Plan;
 pub(crate) use table::{Queues, Removed};
 
-/// What the name of a dead-letter queue begins with.
+/// What the name of a dead-letter queue begins with,
 const DEAD_LETTERS: &str = "dead.";
+/// and that of a reserved queue's: it is reserved as well.
+const RESERVED_DEAD_LETTERS: &str = "$dead.";
 
 /// Names a consumer; not used again for another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -143,15 +145,19 @@ pub enum QueueError {
     NotBound,
 }
 
-/// The queue that gets what was rejected in this one, or delivered too often: `dead.<queue>`. None for one that is a dead-letter queue
-/// itself, and where the name would be too long: then such messages are dropped.
+/// The queue that gets what was rejected in this one, or delivered too often: `dead.<queue>`, and `$dead.<queue>` where the queue is
+/// reserved. None for one that is a dead-letter queue itself, and where the name would be too long: such messages are dropped.
 pub fn dead_letter_queue(queue: &Topic) -> Option<Topic> {
     if is_dead_letter_queue(queue) {
         return None;
     }
-    [DEAD_LETTERS, queue].concat().parse().ok()
+    let start = match queue.is_reserved() {
+        true => RESERVED_DEAD_LETTERS,
+        false => DEAD_LETTERS,
+    };
+    [start, queue].concat().parse().ok()
 }
 
 fn is_dead_letter_queue(queue: &Topic) -> bool {
-    queue.starts_with(DEAD_LETTERS)
+    queue.starts_with(DEAD_LETTERS) || queue.starts_with(RESERVED_DEAD_LETTERS)
 }

@@ -50,12 +50,13 @@ impl Queue {
             true => Kind::DeadLetters,
             false => Kind::Ordinary,
         };
+        let kind = bound.unwrap_or_else(by_name);
         Queue {
+            name,
             serial,
             rule,
-            kind: bound.unwrap_or_else(by_name),
-            name,
-            shelf: Shelf::default(),
+            shelf: Shelf::new(!matches!(kind, Kind::DeadLetters)),
+            kind,
             turns: Turns::default(),
             consumers: BTreeSet::new(),
             count: 0,

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use super::is_dead_letter_queue;
 use super::one::Kind;
 use super::table::Queues;
@@ -12,7 +14,7 @@ use crate::topic::Topic;
 /// What a commit will put into queues, added up before any of it is done.
 #[derive(Default)]
 pub(crate) struct Plan {
-    queues: HashMap<Topic, Demand>,
+    queues: HashMap<Topic, Demand, RandomState>,
     all: Demand,
     /// Queues among them that are not there yet.
     new: usize,
@@ -60,27 +62,27 @@ impl Queues {
     }
 
     /// Puts a message that has room into a queue, which is made if it is not there.
-    pub(crate) fn push(&mut self, message: Arc<Message>) {
+    pub(crate) fn push(&mut self, now: u64, message: Arc<Message>) {
         self.reserved = self.reserved.saturating_sub(message.size());
         if let Some(at) = self.enter(&message.topic) {
-            self.push_at(at, message);
+            self.push_at(now, at, message);
         }
     }
 
     /// Puts a message into a bound queue, if it is one that the queue asks for.
-    pub(crate) fn push_bound(&mut self, at: u32, message: &Arc<Message>) {
+    pub(crate) fn push_bound(&mut self, now: u64, at: u32, message: &Arc<Message>) {
         let at = at as usize;
         let wanted = self.queues.get(at).is_some_and(|queue| match &queue.kind {
             Kind::Bound { filter, .. } => filter.as_ref().is_none_or(|filter| filter.admits(message)),
             Kind::Ordinary | Kind::DeadLetters => false,
         });
         if wanted {
-            self.push_at(at, Arc::clone(message));
+            self.push_at(now, at, Arc::clone(message));
         }
     }
 
-    pub(super) fn push_at(&mut self, at: usize, message: Arc<Message>) {
-        if !self.queues[at].drops_oldest() || self.make_room(at, message.size()) {
+    pub(super) fn push_at(&mut self, now: u64, at: usize, message: Arc<Message>) {
+        if !self.queues[at].drops_oldest() || self.make_room(now, at, message.size()) {
             return self.put(at, message);
         }
         self.queues[at].missed += 1;
@@ -129,8 +131,9 @@ impl Queues {
         }
     }
 
-    /// Drops the oldest ready messages of a queue until one of this size has room; false if it will have none.
-    fn make_room(&mut self, at: usize, size: usize) -> bool {
+    /// Drops what has expired in a queue, and then the oldest that are ready, until a message of this size has room; false if it
+    /// will have none.
+    fn make_room(&mut self, now: u64, at: usize, size: usize) -> bool {
         loop {
             let queue = &self.queues[at];
             let rule = &self.rules[queue.rule];
@@ -141,12 +144,16 @@ impl Queues {
             if size > rule.bytes || all - queue.bytes > self.bytes_max {
                 return false;
             }
+            if self.expire_one(now, at) {
+                continue;
+            }
+            let queue = &mut self.queues[at];
             let Some(place) = queue.shelf.first() else {
                 return false;
             };
-            self.discard(at, place);
-            self.queues[at].missed += 1;
+            queue.missed += 1;
             self.dropped += 1;
+            self.discard(at, place);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{ConsumerId, Outcome, Settle, dead_letter_queue};
 
 impl Queues {
     /// Settles a delivery, or all up to it; false if there is nothing of it to settle.
-    pub(crate) fn settle(&mut self, settle: &Settle) -> bool {
+    pub(crate) fn settle(&mut self, now: u64, settle: &Settle) -> bool {
         let Some(consumer) = self.consumers.get_mut(&settle.consumer) else {
             return false;
         };
@@ -24,8 +24,8 @@ impl Queues {
         for outstanding in settled.drain(..) {
             match settle.outcome {
                 Outcome::Accept => self.forget(at, &outstanding.message),
-                Outcome::Release => self.give_back(at, outstanding),
-                Outcome::Reject => self.bury(at, outstanding),
+                Outcome::Release => self.give_back(now, at, outstanding),
+                Outcome::Reject => self.bury(now, at, outstanding),
             }
         }
         self.settled = settled;
@@ -33,7 +33,7 @@ impl Queues {
     }
 
     /// Ends a consumer; what it has not settled goes back to its place. Deliveries after `reached` did not get to the peer.
-    pub(crate) fn cancel(&mut self, id: ConsumerId, reached: u64) -> bool {
+    pub(crate) fn cancel(&mut self, now: u64, id: ConsumerId, reached: u64) -> bool {
         let Some(consumer) = self.consumers.remove(&id) else {
             return false;
         };
@@ -49,29 +49,29 @@ impl Queues {
         for outstanding in outstanding {
             // Whoever gets it next is told in its stead.
             self.queues[at].missed += u64::from(outstanding.missed);
-            self.give_back(at, outstanding);
+            self.give_back(now, at, outstanding);
         }
         true
     }
 
     /// Puts a message back, if it may be delivered again.
-    fn give_back(&mut self, at: usize, outstanding: Outstanding) {
+    fn give_back(&mut self, now: u64, at: usize, outstanding: Outstanding) {
         let queue = &mut self.queues[at];
         if outstanding.deliveries >= self.rules[queue.rule].delivery_limit.max(1) {
-            return self.bury(at, outstanding);
+            return self.bury(now, at, outstanding);
         }
         queue.put_back(outstanding);
     }
 
     /// Moves a message to the dead-letter queue, or drops it where there can be none.
-    fn bury(&mut self, at: usize, outstanding: Outstanding) {
+    fn bury(&mut self, now: u64, at: usize, outstanding: Outstanding) {
         let message = outstanding.message;
         self.forget(at, &message);
         let dead = dead_letter_queue(&self.queues[at].name);
         match dead.and_then(|dead| self.enter(&dead)) {
             Some(dead) => {
                 self.dead_lettered += 1;
-                self.push_at(dead, message);
+                self.push_at(now, dead, message);
             }
             None => self.dropped += 1,
         }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use crate::message::Message;
 
 /// The ready messages of a queue by their place in it. What returns takes its old place. All is O(log n).
-#[derive(Default)]
 pub(super) struct Shelf {
+    /// Whether messages expire here.
+    expires: bool,
     ready: BTreeMap<u64, Ready>,
     /// The places of what returned, in the order in which it did, so that a consumer that has looked through the shelf
     /// need not look through all of it again.
@@ -29,6 +30,17 @@ pub(super) struct Ready {
 }
 
 impl Shelf {
+    pub(super) fn new(expires: bool) -> Shelf {
+        Shelf {
+            expires,
+            ready: BTreeMap::new(),
+            returned: BTreeMap::new(),
+            expiring: BTreeSet::new(),
+            next_place: 0,
+            next_return: 0,
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.ready.is_empty()
     }
@@ -53,7 +65,7 @@ impl Shelf {
         if let Some(number) = ready.returned {
             self.returned.remove(&number);
         }
-        if let Some(expires) = ready.message.expires {
+        if let Some(expires) = self.expires(&ready.message) {
             self.expiring.remove(&(expires, place));
         }
         Some(ready)
@@ -94,8 +106,12 @@ impl Shelf {
         (self.next_place, self.next_return)
     }
 
+    fn expires(&self, message: &Message) -> Option<u64> {
+        message.expires.filter(|_| self.expires)
+    }
+
     fn insert(&mut self, place: u64, message: Arc<Message>, deliveries: u32, returned: Option<u64>) {
-        if let Some(expires) = message.expires {
+        if let Some(expires) = self.expires(&message) {
             self.expiring.insert((expires, place));
         }
         self.ready.insert(

@@ -290,8 +290,9 @@ fn the_delivery_limit_at_its_edge() {
 fn names_of_dead_letter_queues() {
     let dead = |text: &str| dead_letter_queue(&name(text)).map(|dead| dead.to_string());
     assert_eq!(dead("a.b"), Some("dead.a.b".into()));
-    assert_eq!(dead("$s.b"), Some("dead.$s.b".into()));
+    assert_eq!(dead("$s.b"), Some("$dead.$s.b".into()));
     assert_eq!(dead("dead.a"), None);
+    assert_eq!(dead("$dead.$a"), None);
     assert_eq!(dead("dead"), Some("dead.dead".into()));
     let long = "a".repeat(250);
     assert_eq!(dead(&long), Some(format!("dead.{long}")));
@@ -472,6 +473,14 @@ fn what_has_expired_is_not_delivered() {
     hub.cancel(100, id, 2);
     assert_eq!((hub.stats().expired, hub.stats().queues), (3, 0));
 
+    let id = hub.consume(0, consume("a", 1)).expect("there is room");
+    hub.publish(0, &mut vec![with("0", 20)]);
+    settle(&hub, id, 1, false, Outcome::Reject);
+    hub.cancel(0, id, 1);
+    hub.tick(20);
+    assert_eq!(held(hub.stats()), (1, 0, 1), "the dead do not expire");
+    assert!(hub.remove_queue(&name("dead.a")));
+
     hub.publish(0, &mut vec![with("0", 20)]);
     hub.tick(19);
     assert_eq!(held(hub.stats()), (1, 0, 1));
@@ -582,6 +591,22 @@ fn a_long_scan_is_done_in_slices() {
     // Nor for one that comes back.
     settle(&hub, id, 1, false, Outcome::Release);
     assert_eq!(go_on(&hub), (0, 1));
+}
+
+#[test]
+fn a_long_scan_holds_up_nobody() {
+    let hub = plain();
+    let choosy = Consume {
+        filter: only("y"),
+        ..consume("a", 10)
+    };
+    hub.consume(0, choosy).expect("there is room");
+    hub.publish(0, &mut vec![draft("a", "x"); 10_000]);
+    events(&hub);
+    consumer(&hub, "a", 100);
+    let count = deliveries(&hub).len();
+    assert!(count > 50, "it has its turns: {count}");
+    assert_eq!(go_on(&hub), (0, 0), "the ticket is out already");
 }
 
 #[test]
