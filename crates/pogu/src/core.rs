@@ -12,8 +12,10 @@ use slab::Slab;
 use tokio::sync::oneshot;
 
 use crate::config::Config;
+use crate::engineio::Sid;
 use crate::id::PeerId;
 use crate::metrics::LaneCounters;
+use crate::recovery::Recoveries;
 use crate::signal::Signals;
 
 /// Publishes whose answer is waited for at most, in one lane. One more is published without an answer.
@@ -54,6 +56,9 @@ pub(crate) struct Core {
     pub(crate) ws_limits: Arc<ws::Limits>,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) signals: Rc<Signals>,
+    pub(crate) recoveries: Arc<Recoveries>,
+    /// Sessions that were taken up again elsewhere, to be closed where they were.
+    pub(crate) replaced: Vec<Sid>,
     /// For what is sent; what is received has a codec of its own, as its events borrow from it.
     pub(crate) codec: ws::Codec,
     pub(crate) scratch: Vec<u8>,
@@ -78,6 +83,7 @@ impl Core {
         times: Times,
         ws_limits: Arc<ws::Limits>,
         signals: Rc<Signals>,
+        recoveries: Arc<Recoveries>,
         seed: u64,
     ) -> Self {
         let pogu_limits = pogu::Limits {
@@ -117,6 +123,8 @@ impl Core {
             ws_limits,
             subscriptions: Subscriptions::new(usize::from(index)),
             signals,
+            recoveries,
+            replaced: Vec::new(),
             codec: ws::Codec::new(seed),
             scratch: Vec::new(),
             piece: Vec::new(),
@@ -199,15 +207,15 @@ impl Core {
         self.waiting.try_remove(usize::try_from(ticket).ok()?)
     }
 
+    /// Subscribes a peer. Messages of the origin `exclude` (0: none) are left out.
     pub(crate) fn subscribe(
         &mut self,
         peer: PeerId,
         selector: Selector,
         after: After,
-        echo: bool,
+        exclude: u64,
         filter: Option<Filter>,
     ) -> Result<SubscribeOutcome, SubscribeError> {
-        let exclude = if echo { 0 } else { self.origin(peer) };
         self.subscriptions
             .subscribe(&self.hub, self.unix, peer.slot, selector, after, exclude, filter)
     }

@@ -35,6 +35,8 @@ pub(crate) enum Errand {
     },
     /// A WebSocket that is to take the session over.
     Probe(Box<Probe>),
+    /// Its client has come back elsewhere: its connection is dead.
+    Replaced { sid: Sid },
 }
 
 /// A WebSocket on its way to its session's lane.
@@ -54,7 +56,10 @@ impl Errand {
     /// The session that it is for.
     pub(crate) fn sid(&self) -> Sid {
         match self {
-            Errand::Poll { sid, .. } | Errand::PollLost { sid, .. } | Errand::Post { sid, .. } => *sid,
+            Errand::Poll { sid, .. }
+            | Errand::PollLost { sid, .. }
+            | Errand::Post { sid, .. }
+            | Errand::Replaced { sid } => *sid,
             Errand::Probe(probe) => probe.sid,
         }
     }
@@ -71,6 +76,13 @@ impl Lane {
         match self.lanes.get(lane) {
             Some(handle) => handle.send(Command::Errand(errand)),
             None => refuse(errand),
+        }
+    }
+
+    /// Closes sessions whose clients have come back.
+    pub(crate) fn close_replaced(&mut self) {
+        for sid in std::mem::take(&mut self.core.replaced) {
+            self.send(Errand::Replaced { sid });
         }
     }
 
@@ -123,6 +135,7 @@ impl Lane {
                 let _ = answer.send(done);
             }
             Errand::Probe(probe) => self.take_probe(id, *probe),
+            Errand::Replaced { .. } => self.remove(id.slot as usize),
         }
     }
 
@@ -263,6 +276,6 @@ fn refuse(errand: Errand) {
         Errand::Poll { poll, .. } => drop(poll.answer.send(Answer::Refused(Refusal::Session))),
         Errand::Post { answer, .. } => drop(answer.send(Err(Refusal::Session))),
         // Its WebSocket ends with it.
-        Errand::Probe(_) | Errand::PollLost { .. } => {}
+        Errand::Probe(_) | Errand::PollLost { .. } | Errand::Replaced { .. } => {}
     }
 }

@@ -46,6 +46,8 @@ pub(crate) struct Head {
     pub(crate) bytes: Box<[u8]>,
     /// Whether its place is told, too. STOMP: its cursor, by which it is acknowledged. Socket.IO: topic and cursor, as an argument.
     pub(crate) placed: bool,
+    /// Socket.IO: whether the offset by which the session is taken up again follows as a last argument.
+    pub(crate) numbered: bool,
 }
 
 impl Form {

@@ -132,6 +132,7 @@ impl Lane {
             self.on_ready(*event);
         }
         self.tick();
+        self.close_replaced();
         self.core.publish();
         self.core.settle_all();
         self.drain();

@@ -34,6 +34,7 @@ mod page;
 mod peer;
 mod pipe;
 mod problem;
+mod recovery;
 mod server;
 mod signal;
 mod spares;

@@ -21,6 +21,7 @@ use crate::handler::{Handler, Incoming, Socket};
 use crate::lane::Lane;
 use crate::listener::{self, Spoken};
 use crate::metrics::LaneCounters;
+use crate::recovery::Recoveries;
 use crate::signal::Signals;
 use crate::udp::{self, UdpSocket, Use};
 
@@ -207,6 +208,7 @@ struct LaneParts {
     handle: Arc<Handle>,
     lanes: Lanes,
     hub: Arc<Hub>,
+    recoveries: Arc<Recoveries>,
     config: Arc<Config>,
     counters: Arc<[Arc<LaneCounters>]>,
     handlers: HashMap<String, Handler>,
@@ -244,6 +246,7 @@ impl Server {
         }
         let handles: Arc<[Arc<Handle>]> = handles.into();
         let hub = Arc::new(new_hub(&self.config, handles.clone())?);
+        let recoveries = Arc::new(Recoveries::new(milliseconds(self.config.socketio.recovery)));
         let counters: Arc<[Arc<LaneCounters>]> = (0..lanes)
             .map(|_| Arc::new(LaneCounters::new(SystemTime::now())))
             .collect();
@@ -267,6 +270,7 @@ impl Server {
                 handle: handles[index].clone(),
                 lanes: handles.clone(),
                 hub: hub.clone(),
+                recoveries: recoveries.clone(),
                 config: self.config.clone(),
                 counters: counters.clone(),
                 handlers: self.handlers.clone(),
@@ -384,6 +388,7 @@ fn run_lane(parts: LaneParts) -> io::Result<()> {
         times,
         Arc::new(ws_limits),
         Rc::<Signals>::default(),
+        parts.recoveries,
         parts.seed,
     );
     let registry = parts.poll.registry().try_clone()?;

@@ -67,8 +67,8 @@ pub enum Event<'e> {
         name: &'e str,
         /// What it shows.
         auth: Auth<'e>,
-        /// It was there before: its private id and the offset of the last event that it has.
-        recovery: Option<(Cow<'e, str>, Cow<'e, str>)>,
+        /// It was there before: its private id and, unless it has had none, the offset of the last event that it has.
+        recovery: Option<(Cow<'e, str>, Option<Cow<'e, str>>)>,
     },
     /// An event.
     Event {
@@ -395,13 +395,13 @@ fn split_query(version: Version, name: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The private id and the offset that an object tells, when both are strings.
-fn recovery(object: &str) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
-    let (mut pid, mut offset) = (None, None);
+/// The private id and the offset that an object tells, when what it tells is strings. Clients leave out the offset before their first event.
+fn recovery(object: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
+    let (mut pid, mut offset) = (None, Some(None));
     for (key, value) in json::members(object) {
         match key {
             "pid" => pid = json::string(value),
-            "offset" => offset = json::string(value),
+            "offset" => offset = json::string(value).map(Some),
             _ => {}
         }
     }

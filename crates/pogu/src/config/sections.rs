@@ -336,6 +336,9 @@ pub struct SocketIo {
     /// How long the pong may take before the session is given up.
     #[serde(deserialize_with = "value::duration")]
     pub ping_timeout: Duration,
+    /// How long a session can be taken up again after its connection broke, with all that was missed; zero for never.
+    #[serde(deserialize_with = "value::duration")]
+    pub recovery: Duration,
     /// Whether clients of Socket.IO 1 and 2 are served (`EIO=3`).
     pub allow_eio3: bool,
 }
@@ -345,6 +348,7 @@ impl Default for SocketIo {
         SocketIo {
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
+            recovery: Duration::ZERO,
             allow_eio3: false,
         }
     }

@@ -143,6 +143,9 @@ impl Dialect {
         if let Dialect::Stomp(stomp) = self {
             stomp.leave(in_order, core);
         }
+        if let Dialect::SocketIo(conversation) = self {
+            conversation.broke(core);
+        }
     }
 
     /// When it wants [`Dialect::tick`] at the latest.

@@ -192,9 +192,10 @@ impl Speaker<'_> {
         }
         // What it has published itself comes before, in `last:N` too.
         self.core.publish();
+        let exclude = if echo { 0 } else { self.core.origin(self.id) };
         let outcome = self
             .core
-            .subscribe(self.id, selector, after, echo, None)
+            .subscribe(self.id, selector, after, exclude, None)
             .map_err(|error| ("refused", error.to_string()))?;
         subscriptions.push(outcome.id);
         if !outcome.live {

@@ -227,7 +227,8 @@ impl Lane {
         let Dialect::Plain(plain) = &mut peer.dialect else {
             return Ok(());
         };
-        let outcome = core.subscribe(id, selector, after, plain.echo, None)?;
+        let exclude = if plain.echo { 0 } else { core.origin(id) };
+        let outcome = core.subscribe(id, selector, after, exclude, None)?;
         plain.subscription = Some(outcome.id);
         if !outcome.live {
             peer.catching_up.push(outcome.id);

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::*;
@@ -316,14 +318,18 @@ fn limits_are_met_at_their_edge() {
 #[test]
 fn a_namespace_may_be_recovered() {
     for (text, expect) in [
-        (r#"0{"pid":"p","offset":"o"}"#, Some(("p", "o"))),
+        (r#"0{"pid":"p","offset":"o"}"#, Some(("p", Some("o")))),
         (
             r#"0/chat,{"token":{"offset":1},"offset":"\u006f","pid":"p"}"#,
-            Some(("p", "o")),
+            Some(("p", Some("o"))),
         ),
-        (r#"0{"pid":"p","offset":"x","offset":"o"}"#, Some(("p", "o"))),
-        // Both must be strings.
-        (r#"0{"pid":"p"}"#, None),
+        (
+            r#"0{"pid":"p","offset":"x","offset":"o"}"#,
+            Some(("p", Some("o"))),
+        ),
+        // Before its first event a client has no offset.
+        (r#"0{"pid":"p"}"#, Some(("p", None))),
+        // What is told must be strings.
         (r#"0{"offset":"o"}"#, None),
         (r#"0{"pid":"p","offset":1}"#, None),
         (r#"0{"pid":["p"],"offset":"o"}"#, None),
@@ -338,10 +344,10 @@ fn a_namespace_may_be_recovered() {
         else {
             panic!("{text}");
         };
-        let recovery = recovery.map(|(pid, offset)| (pid.into_owned(), offset.into_owned()));
+        let recovery = recovery.map(|(pid, offset)| (pid.into_owned(), offset.map(Cow::into_owned)));
         assert_eq!(
             recovery,
-            expect.map(|(pid, offset)| (pid.to_owned(), offset.to_owned()))
+            expect.map(|(pid, offset): (&str, Option<&str>)| (pid.to_owned(), offset.map(str::to_owned)))
         );
         let answer = written(|out| session.accept(namespace, "s", Some("p"), out));
         assert!(answer.ends_with(r#"{"sid":"s","pid":"p"}"#));

@@ -27,7 +27,6 @@ impl SocketIo {
 pub(crate) fn message(message: &Message, head: &Head, packing: Packing, out: &mut Vec<u8>) {
     let arguments = arguments(message);
     let namespace = std::str::from_utf8(&head.bytes).unwrap_or_default();
-    let namespace = if namespace.is_empty() { "/" } else { namespace };
     let event = match message.event.as_deref() {
         // Clients would take it for one of their own.
         Some(event) if !socketio::is_reserved(event) => event,
@@ -45,6 +44,9 @@ pub(crate) fn message(message: &Message, head: &Head, packing: Packing, out: &mu
         text.extend_from_slice(b",{\"topic\":");
         socketio::put_string(&message.topic, &mut text);
         text.extend_from_slice(format!(",\"cursor\":\"{}\"}}", message.cursor).as_bytes());
+    }
+    if head.numbered {
+        text.extend_from_slice(format!(",\"{}\"", message.cursor).as_bytes());
     }
     text.push(b']');
     let text = String::from_utf8(text).unwrap_or_default();

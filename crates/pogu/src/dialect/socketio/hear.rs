@@ -1,18 +1,16 @@
 //! What a Socket.IO client says, and what the hub is asked.
 
-use std::rc::Rc;
+use std::borrow::Cow;
 
 use pogu_hub::{After, Draft, Selector, Topic, TopicError};
 use pogu_proto::engineio::Data;
-use pogu_proto::socketio::{self, Arg, Args, Event, NamespaceId, Session};
+use pogu_proto::socketio::{self, Arg, Args, Event, NamespaceId};
 
 use super::body::{self, Body};
-use super::{Awaited, Joined, SocketIo, State, answer_cursor, answer_error};
+use super::{Awaited, SocketIo, State, answer_cursor, answer_error};
 use crate::core::Waiting;
 use crate::dialect::{Input, Speaker, parse_publish_topic};
-use crate::form::Head;
 use crate::http::NAME_MAX;
-use crate::id;
 use crate::peer::Ending;
 
 impl Speaker<'_> {
@@ -33,10 +31,15 @@ impl Speaker<'_> {
             .map_err(|violation| Ending::Violation(violation.to_string()))?;
         match event {
             None => {}
-            Some(Event::Connect { namespace, name, .. }) => {
-                let topic = topic_of(name);
+            Some(Event::Connect {
+                namespace,
+                name,
+                recovery,
+                ..
+            }) => {
+                let recovery = recovery.map(|(pid, offset)| (pid.into_owned(), offset.map(Cow::into_owned)));
                 let name: Box<str> = name.into();
-                self.join(session, state, namespace, &name, topic);
+                self.join(session, state, namespace, &name, recovery);
             }
             Some(Event::Disconnect { namespace }) => self.leave_namespace(state, namespace),
             Some(Event::Event {
@@ -51,63 +54,14 @@ impl Speaker<'_> {
         Ok(())
     }
 
-    fn join(
-        &mut self,
-        session: &mut Session,
-        state: &mut State,
-        namespace: NamespaceId,
-        name: &str,
-        topic: Result<Option<Topic>, String>,
-    ) {
-        let topic = match topic {
-            Ok(topic) => topic,
-            Err(_) => {
-                self.core.counters.refused(self.way);
-                return self.wrap.put(self.out, self.core, |out| {
-                    session.refuse(namespace, "Invalid namespace", None, out)
-                });
-            }
-        };
-        let Some(topic) = topic else {
-            state.join_root(namespace);
-            return self.wrap.put(self.out, self.core, |out| {
-                session.accept(namespace, &id::unguessable(), None, out)
-            });
-        };
-        // What it has published itself before is not for it.
-        self.core.publish();
-        let subscribed = self
-            .core
-            .subscribe(self.id, topic.clone().into(), After::Now, false, None);
-        let outcome = match subscribed {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                let why = error.to_string();
-                return self.wrap.put(self.out, self.core, |out| {
-                    session.refuse(namespace, &why, None, out)
-                });
-            }
-        };
-        state.subscriptions.push(outcome.id);
-        state.joined.push(Joined {
-            id: namespace,
-            name: name.into(),
-            topic: Some(topic),
-            subscriptions: vec![outcome.id],
-            head: Rc::new(Head {
-                bytes: name.as_bytes().into(),
-                placed: false,
-            }),
-        });
-        self.wrap.put(self.out, self.core, |out| {
-            session.accept(namespace, &id::unguessable(), None, out)
-        });
-    }
-
     fn leave_namespace(&mut self, state: &mut State, namespace: NamespaceId) {
         let at = state.joined.iter().position(|joined| joined.id == namespace);
         let Some(at) = at else { return };
-        for id in state.joined.swap_remove(at).subscriptions {
+        let joined = state.joined.swap_remove(at);
+        if let Some(pid) = &joined.pid {
+            self.core.recoveries.forget(pid, state.engine);
+        }
+        for id in joined.subscriptions {
             state.subscriptions.retain(|other| *other != id);
             self.catching_up.retain(|other| *other != id);
             self.core.unsubscribe(id);
@@ -174,7 +128,7 @@ impl Speaker<'_> {
         let mut draft = Draft::new(topic, kind, bytes);
         draft.content_type = content_type;
         draft.event = event.map(Box::from);
-        draft.origin = self.core.origin(self.id);
+        draft.origin = state.joined[joined].origin;
         if let Some(id) = id {
             state.seq += 1;
             let seq = state.seq;
@@ -256,10 +210,11 @@ impl Speaker<'_> {
         self.core.publish();
         let outcome = self
             .core
-            .subscribe(self.id, selector, after, true, None)
+            .subscribe(self.id, selector, after, 0, None)
             .map_err(|error| error.to_string())?;
         state.subscriptions.push(outcome.id);
         state.joined[joined].subscriptions.push(outcome.id);
+        self.note_subscriptions(&state.joined[joined]);
         if !outcome.live {
             self.catching_up.push(outcome.id);
         }
@@ -285,17 +240,9 @@ impl Speaker<'_> {
         state.subscriptions.retain(|other| *other != id);
         self.catching_up.retain(|other| *other != id);
         self.core.unsubscribe(id);
+        self.note_subscriptions(&state.joined[joined]);
         Ok(Some("{}".into()))
     }
-}
-
-/// The topic of a namespace; the root has none.
-fn topic_of(namespace: &str) -> Result<Option<Topic>, String> {
-    let name = namespace.trim_start_matches('/');
-    if name.is_empty() {
-        return Ok(None);
-    }
-    parse_publish_topic(&name.replace('/', ".")).map(Some)
 }
 
 /// A member of an argument that is an object.

@@ -6,6 +6,7 @@
 mod body;
 mod deliver;
 mod hear;
+mod join;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -16,7 +17,7 @@ use pogu_proto::socketio::{self, Arg, NamespaceId};
 
 use super::Wrap;
 use crate::core::Core;
-use crate::engineio::EngineIo;
+use crate::engineio::{EngineIo, Sid};
 use crate::form::Head;
 use crate::peer::Ending;
 
@@ -30,6 +31,8 @@ pub(crate) struct SocketIo {
 
 /// All of it but its wire.
 struct State {
+    /// The Engine.IO session beneath.
+    engine: Sid,
     joined: Vec<Joined>,
     /// The hub's names of all subscriptions.
     subscriptions: Vec<SubscriptionId>,
@@ -45,6 +48,12 @@ struct Joined {
     name: Box<str>,
     /// What its events are published to; the root has none.
     topic: Option<Topic>,
+    /// Its public id.
+    sid: Box<str>,
+    /// Its private id, by which it is taken up again.
+    pid: Option<Box<str>>,
+    /// By which its own events are told from others'.
+    origin: u64,
     /// The namespace's own subscription, or those that were asked for in the root.
     subscriptions: Vec<SubscriptionId>,
     head: Rc<Head>,
@@ -63,6 +72,7 @@ impl SocketIo {
         let version = engine.session.version();
         let mut session = socketio::Session::new(version, core.socketio_limits.clone(), core.now);
         let mut state = State {
+            engine: engine.sid,
             joined: Vec::new(),
             subscriptions: Vec::new(),
             seq: 0,
@@ -70,7 +80,10 @@ impl SocketIo {
         };
         // Clients of protocol 4 are in the root without asking.
         if let Some(socketio::Event::Connect { namespace, .. }) = session.begin() {
-            state.join_root(namespace);
+            let (sid, origin) = (engine.sid.text().into(), 0);
+            state
+                .joined
+                .push(join::joined(namespace, "/", None, sid, None, origin, Vec::new()));
             let wrap = Wrap::Packets(engine.packing());
             wrap.put(out, core, |out| {
                 session.accept(namespace, &engine.sid.text(), None, out)
@@ -115,6 +128,18 @@ impl SocketIo {
         });
     }
 
+    /// The connection is gone, and not because the client has left.
+    pub(crate) fn broke(&mut self, core: &mut Core) {
+        for pid in self
+            .state
+            .joined
+            .iter()
+            .filter_map(|joined| joined.pid.as_deref())
+        {
+            core.recoveries.broke(pid, self.state.engine, core.unix);
+        }
+    }
+
     /// Tells that messages of a subscription were lost, by an event of its own.
     pub(crate) fn tell_gap(
         &self,
@@ -131,21 +156,6 @@ impl SocketIo {
                 socketio::event(&joined.name, None, "gap", &[Arg::Json(gap)], out);
             });
         }
-    }
-}
-
-impl State {
-    fn join_root(&mut self, id: NamespaceId) {
-        self.joined.push(Joined {
-            id,
-            name: "/".into(),
-            topic: None,
-            subscriptions: Vec::new(),
-            head: Rc::new(Head {
-                bytes: Box::default(),
-                placed: true,
-            }),
-        });
     }
 }
 

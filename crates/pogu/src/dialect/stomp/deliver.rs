@@ -52,6 +52,7 @@ impl Stomp {
                     Some(Rc::new(Head {
                         bytes: bytes.into(),
                         placed: head.placed,
+                        numbered: false,
                     }))
                 }
                 _ => None,

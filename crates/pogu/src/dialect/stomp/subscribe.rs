@@ -92,18 +92,21 @@ impl Speaker<'_> {
         let head = Head {
             bytes: bytes.into(),
             placed: version == Version::V1_2 && options.ack != AckMode::Auto,
+            numbered: false,
+        };
+        let exclude = if options.echo {
+            0
+        } else {
+            self.core.origin(self.id)
         };
         let mut ids = Vec::new();
         let mut lost = Lost::default();
         let mut refused = None;
         for selector in selectors {
-            match self.core.subscribe(
-                self.id,
-                selector,
-                options.after,
-                options.echo,
-                options.filter.clone(),
-            ) {
+            match self
+                .core
+                .subscribe(self.id, selector, options.after, exclude, options.filter.clone())
+            {
                 Ok(outcome) => {
                     ids.push(outcome.id);
                     lost.gap |= outcome.gap;
