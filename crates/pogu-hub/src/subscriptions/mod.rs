@@ -1,5 +1,7 @@
 //! One lane's subscriptions: who gets a message, and who is still catching up.
 
+mod group;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,10 +11,12 @@ use slab::Slab;
 use crate::cursor::{After, Cursor};
 use crate::engine::{Position, Slice};
 use crate::filter::Filter;
-use crate::hub::{Core, Hub};
+use crate::hub::Hub;
 use crate::message::Message;
 use crate::selector::Selector;
 use crate::trie::Trie;
+
+use group::{Group, Member};
 
 /// One lane's subscriptions. Not shared, so without a lock.
 ///
@@ -92,24 +96,6 @@ struct CatchingUp {
     exclude_origin: u64,
 }
 
-/// The subscriptions of one selector.
-struct Group {
-    selector: Selector,
-    members: Vec<Member>,
-    catching_up: usize,
-}
-
-/// All that dispatching needs of a live subscription, side by side with the others of its group.
-struct Member {
-    id: SubscriptionId,
-    peer: u32,
-    /// Whether the table of filters has one for it.
-    filtered: bool,
-    /// What is not newer was in the inbox before, or in a page.
-    from_seq: u64,
-    exclude_origin: u64,
-}
-
 impl SubscriptionId {
     #[cfg(test)]
     pub(crate) fn test(slot: u32) -> SubscriptionId {
@@ -172,7 +158,7 @@ impl Subscriptions {
                 from_seq: position.seq,
                 exclude_origin,
             };
-            group.join(&mut core, self.lane, member)
+            State::Live(group.join(&mut core, self.lane, member))
         } else {
             group.catching_up += 1;
             State::CatchingUp(Box::new(CatchingUp {
@@ -286,7 +272,7 @@ impl Subscriptions {
                 exclude_origin: *exclude_origin,
             };
             group.catching_up -= 1;
-            subscription.state = group.join(&mut core, self.lane, member);
+            subscription.state = State::Live(group.join(&mut core, self.lane, member));
         }
         drop(core);
         if let Some(filter) = filter {
@@ -342,29 +328,10 @@ impl Subscriptions {
     /// The group of a selector, made if it is not there.
     fn group(&mut self, selector: &Selector) -> usize {
         let groups = &mut self.groups;
-        let new = || {
-            groups.insert(Group {
-                selector: selector.clone(),
-                members: Vec::new(),
-                catching_up: 0,
-            })
-        };
+        let new = || groups.insert(Group::new(selector.clone()));
         match selector {
             Selector::Topic(topic) => *self.topics.entry(topic.clone()).or_insert_with(new),
             Selector::Pattern(pattern) => *self.patterns.entry(pattern).get_or_insert_with(new),
         }
-    }
-}
-
-impl Group {
-    /// Makes a subscription live, under the lock in which it was found to have had all until now.
-    fn join(&mut self, core: &mut Core, lane: usize, member: Member) -> State {
-        if self.members.is_empty() {
-            core.interest_add(lane, &self.selector);
-            // Many topics have one subscriber; a vec begins with room for four.
-            self.members.reserve_exact(1);
-        }
-        self.members.push(member);
-        State::Live(self.members.len() as u32 - 1)
     }
 }
