@@ -24,7 +24,8 @@ pub enum Event {
     },
     /// A message of a queue, for a consumer of the lane.
     Delivery(Delivery),
-    /// A queue had more to do than one call may: the lane is to call [`Hub::scan`](crate::Hub::scan).
+    /// A queue had more to do than one call may: the lane is to call [`Hub::scan`](crate::Hub::scan), which may put another into its
+    /// inbox.
     Scan(QueueTicket),
 }
 

@@ -72,17 +72,22 @@ impl Interest {
     }
 
     /// Who gets the messages of this topic, from the route if it is fresh.
+    #[inline]
     pub(crate) fn audience<'a>(&self, topic: &Topic, route: &'a mut Route) -> &'a Audience {
         if route.generation != self.generation {
-            route.generation = self.generation;
-            route.audience.clear();
-            if let Some(audience) = self.topics.get(topic) {
-                route.audience.join(audience);
-            }
-            self.patterns
-                .matching(topic, |audience| route.audience.join(audience));
+            self.refresh(topic, route);
         }
         &route.audience
+    }
+
+    fn refresh(&self, topic: &Topic, route: &mut Route) {
+        route.generation = self.generation;
+        route.audience.clear();
+        if let Some(audience) = self.topics.get(topic) {
+            route.audience.join(audience);
+        }
+        self.patterns
+            .matching(topic, |audience| route.audience.join(audience));
     }
 
     fn change(&mut self, selector: &Selector, route: Option<&mut Route>, change: impl FnOnce(&mut Audience)) {

@@ -177,7 +177,7 @@ impl Draft {
     }
 
     /// What its message will count, as [`Message::size`] does.
-    #[inline]
+    #[inline(always)]
     pub fn size(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let headers: usize = self
@@ -195,7 +195,7 @@ impl Draft {
     }
 
     /// Makes the message of it. The engine does; a test of something else may.
-    #[inline]
+    #[inline(always)]
     pub fn stamp(self, cursor: Cursor, time: u64, policy: Policy) -> Message {
         let size = self.size();
         Message {

@@ -3,7 +3,7 @@
 use super::{Core, Hub};
 use crate::cursor::Cursor;
 use crate::engine::Published;
-use crate::message::{Draft, PublishError, To};
+use crate::message::{Draft, PublishError, Receipt, To};
 use crate::queue::{Plan, Settle};
 
 impl Hub {
@@ -32,22 +32,21 @@ impl Hub {
         settles: &mut Vec<Settle>,
     ) -> Result<usize, PublishError> {
         let mut core = self.lock();
-        let mut plan = Plan::default();
-        let planned = drafts
-            .iter()
-            .try_for_each(|draft| core.plan(now, draft, &mut plan));
-        let result = match planned {
-            Ok(()) => {
+        let result = match core.plan(now, drafts) {
+            Ok((plan, repeats)) => {
                 core.queues.reserve(&plan);
-                for draft in drafts.drain(..) {
-                    core.publish(now, draft, true);
+                for (draft, repeats) in drafts.drain(..).zip(repeats) {
+                    match repeats {
+                        Some(cursor) => core.answer(draft.receipt, Ok(cursor)),
+                        None => core.publish(now, draft, true),
+                    }
                 }
                 core.queues.end_reservation();
                 Ok(core.settle(now, settles))
             }
             Err(error) => {
-                for receipt in drafts.drain(..).filter_map(|draft| draft.receipt) {
-                    core.outbox.receipt(receipt.lane, receipt.ticket, Err(error));
+                for draft in drafts.drain(..) {
+                    core.answer(draft.receipt, Err(error));
                 }
                 settles.clear();
                 Err(error)
@@ -59,20 +58,25 @@ impl Hub {
 }
 
 impl Core {
-    /// Publishes a draft. For one that is `planned` there is room.
-    #[inline]
+    /// Publishes a draft. For one that is `planned` there is room. Inlined, with all that it calls for a topic: each call would
+    /// copy the draft once more.
+    #[inline(always)]
     fn publish(&mut self, now: u64, draft: Draft, planned: bool) {
         let receipt = draft.receipt;
         let result = match draft.to {
             To::Topic => self.publish_to_topic(now, draft),
             To::Queue => self.publish_to_queue(now, draft, planned),
         };
+        self.answer(receipt, result);
+    }
+
+    fn answer(&mut self, receipt: Option<Receipt>, result: Result<Cursor, PublishError>) {
         if let Some(receipt) = receipt {
             self.outbox.receipt(receipt.lane, receipt.ticket, result);
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn publish_to_topic(&mut self, now: u64, draft: Draft) -> Result<Cursor, PublishError> {
         match self.engine.publish(now, draft)? {
             Published::Repeat(cursor) => Ok(cursor),
@@ -102,13 +106,19 @@ impl Core {
         Ok(cursor)
     }
 
-    /// Whether a draft can be published after those of the plan, to which it is added.
-    fn plan(&mut self, now: u64, draft: &Draft, plan: &mut Plan) -> Result<(), PublishError> {
-        let repeats = self.engine.repeats(now, draft)?;
-        match draft.to {
-            To::Queue if repeats.is_none() => self.queues.plan(now, plan, &draft.topic, draft.size()),
-            To::Queue | To::Topic => Ok(()),
+    /// Whether all drafts can be published; if so, what they need, and which of them repeat an earlier one. Asking that once is
+    /// what makes it sure: keys are forgotten while others are remembered.
+    fn plan(&mut self, now: u64, drafts: &[Draft]) -> Result<(Plan, Vec<Option<Cursor>>), PublishError> {
+        let mut plan = Plan::default();
+        let mut all = Vec::with_capacity(drafts.len());
+        for draft in drafts {
+            let repeats = self.engine.repeats(now, draft)?;
+            if repeats.is_none() && draft.to == To::Queue {
+                self.queues.plan(now, &mut plan, &draft.topic, draft.size())?;
+            }
+            all.push(repeats);
         }
+        Ok((plan, all))
     }
 
     /// Settles deliveries; gives how many had something to settle.

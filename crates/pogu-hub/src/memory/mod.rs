@@ -108,7 +108,7 @@ impl Memory {
         Ok(seq.map(|seq| Cursor { epoch, seq }))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn stamp(&mut self, now: u64, draft: Draft, policy: Policy) -> Arc<Message> {
         self.head += 1;
         if let Some(key) = &draft.key {
