@@ -3,7 +3,13 @@
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod competing;
+#[cfg(test)]
 mod model;
+#[cfg(test)]
+mod queue_model;
+#[cfg(test)]
+mod queue_simulation;
 #[cfg(test)]
 mod queues;
 #[cfg(test)]
