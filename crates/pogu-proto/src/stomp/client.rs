@@ -44,7 +44,7 @@ pub struct Offer<'a> {
 
 /// What a server says, lent until the next call.
 #[derive(Clone, Debug)]
-pub enum Told<'e> {
+pub enum Answer<'e> {
     /// CONNECTED.
     Connected {
         /// The version of the session.
@@ -115,7 +115,7 @@ impl Client {
         now: Time,
         limits: &Limits,
         input: &'e mut Reader<'_>,
-    ) -> Result<Option<Told<'e>>, Violation> {
+    ) -> Result<Option<Answer<'e>>, Violation> {
         if let State::Ended(_) = self.state {
             self.decoder = Decoder::new();
             input.take(usize::MAX);
@@ -135,7 +135,7 @@ impl Client {
         };
         match (&told, self.state) {
             (
-                Ok(Told::Connected {
+                Ok(Answer::Connected {
                     version, heart_beat, ..
                 }),
                 State::Connecting(ours),
@@ -143,7 +143,7 @@ impl Client {
                 self.state = State::Connected(*version);
                 self.beats.agree(now, ours, *heart_beat);
             }
-            (Ok(Told::Error { .. }) | Err(_), _) => self.state = State::Ended(version),
+            (Ok(Answer::Error { .. }) | Err(_), _) => self.state = State::Ended(version),
             _ => {}
         }
         told.map(Some)
@@ -199,7 +199,7 @@ impl State {
     }
 }
 
-fn connected<'e>(frame: &Frame<'e>) -> Result<Told<'e>, Violation> {
+fn connected<'e>(frame: &Frame<'e>) -> Result<Answer<'e>, Violation> {
     let version = match frame.header("version", Version::V1_0) {
         None => Version::V1_0,
         Some(name) => Version::named(&name).ok_or_else(|| Violation::NoVersion(culprit(&name)))?,
@@ -210,7 +210,7 @@ fn connected<'e>(frame: &Frame<'e>) -> Result<Told<'e>, Violation> {
         }
         _ => HeartBeat::default(),
     };
-    Ok(Told::Connected {
+    Ok(Answer::Connected {
         version,
         server: frame.header("server", version),
         session: frame.header("session", version),
@@ -218,12 +218,12 @@ fn connected<'e>(frame: &Frame<'e>) -> Result<Told<'e>, Violation> {
     })
 }
 
-fn told<'e>(frame: &Frame<'e>, state: State) -> Result<Told<'e>, Violation> {
+fn told<'e>(frame: &Frame<'e>, state: State) -> Result<Answer<'e>, Violation> {
     let version = state.version();
     let headers = frame.headers(version);
     // An ERROR is told whatever is wrong with it.
     if frame.command() == "ERROR" {
-        return Ok(Told::Error {
+        return Ok(Answer::Error {
             message: headers.value("message"),
             receipt: headers.value("receipt-id"),
             body: frame.body(),
@@ -239,7 +239,7 @@ fn told<'e>(frame: &Frame<'e>, state: State) -> Result<Told<'e>, Violation> {
             .ok_or(Violation::Missing { command, header })
     };
     match frame.command() {
-        "MESSAGE" => Ok(Told::Message {
+        "MESSAGE" => Ok(Answer::Message {
             subscription: headers.value("subscription"),
             message_id: need("MESSAGE", "message-id")?,
             ack: headers.value("ack"),
@@ -255,7 +255,7 @@ fn told<'e>(frame: &Frame<'e>, state: State) -> Result<Told<'e>, Violation> {
             ]),
             body: frame.body(),
         }),
-        "RECEIPT" => Ok(Told::Receipt(need("RECEIPT", "receipt-id")?)),
+        "RECEIPT" => Ok(Answer::Receipt(need("RECEIPT", "receipt-id")?)),
         "CONNECTED" => Err(Violation::ConnectedTwice),
         other => Err(Violation::Command(culprit(other))),
     }

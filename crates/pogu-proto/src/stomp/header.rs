@@ -164,17 +164,21 @@ impl Writing {
 
     fn text(self, text: &str, instead: u8, out: &mut Vec<u8>) {
         let is_name = instead == b'_';
-        for byte in text.bytes() {
-            match (byte, self) {
+        let mut rest = text.as_bytes();
+        while let Some(at) = rest.iter().position(|byte| b"\0\n\r:\\".contains(byte)) {
+            out.extend_from_slice(&rest[..at]);
+            match (rest[at], self) {
                 (0, _) | (b'\n', Self::Plain) | (b'\r', Self::Plain | Self::Escaped) => out.push(instead),
                 (b':', Self::Plain) if is_name => out.push(instead),
                 (b'\n', _) => out.extend_from_slice(b"\\n"),
                 (b'\r', _) => out.extend_from_slice(b"\\r"),
                 (b':', Self::Escaped | Self::EscapedCr) => out.extend_from_slice(b"\\c"),
                 (b'\\', Self::Escaped | Self::EscapedCr) => out.extend_from_slice(b"\\\\"),
-                _ => out.push(byte),
+                (plain, _) => out.push(plain),
             }
+            rest = &rest[at + 1..];
         }
+        out.extend_from_slice(rest);
     }
 }
 

@@ -66,7 +66,7 @@ mod violation;
 mod write;
 
 pub use answer::{Failure, Tail, message_head, message_tail, receipt};
-pub use client::{Client, Offer, Told};
+pub use client::{Answer, Client, Offer};
 pub use decoder::{Decoder, Limits};
 pub use event::{Ack, AckMode, Connect, Event};
 pub use frame::Frame;

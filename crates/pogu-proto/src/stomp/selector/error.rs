@@ -1,4 +1,4 @@
-use super::{DEPTH_MAX, NODES_MAX, TEXT_MAX};
+use super::{DEPTH_MAX, NODES_MAX, NUMBER_MAX, PATTERNS_MAX, TEXT_MAX};
 
 /// Why a selector could not be read, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +20,9 @@ pub enum Wrong {
     /// More than [`NODES_MAX`].
     #[error("a selector has at most {NODES_MAX} values and operators")]
     TooLarge,
+    /// More than [`PATTERNS_MAX`].
+    #[error("a selector has at most {PATTERNS_MAX} LIKEs")]
+    TooManyPatterns,
     /// Deeper than [`DEPTH_MAX`].
     #[error("parentheses and operators are nested at most {DEPTH_MAX} deep")]
     TooDeep,
@@ -35,8 +38,10 @@ pub enum Wrong {
     /// A quoted name of no characters.
     #[error("the name of a header is empty")]
     EmptyName,
-    /// A number that is none, or too large for a floating-point number.
-    #[error("this is not a number; names that begin with a digit stand in double quotes")]
+    /// A number that is none, longer than [`NUMBER_MAX`], or too large for a floating-point number.
+    #[error(
+        "this is not a number of at most {NUMBER_MAX} characters; names that begin with a digit stand in double quotes"
+    )]
     Number,
     /// Something else where a value belongs.
     #[error("here belongs a header, a text, a number or `(`")]

@@ -5,7 +5,7 @@ use super::lexer::{Keyword, Lexer, Symbol, Token};
 use super::like::Like;
 use super::program::{Comparison, Literal, Node, Program};
 use super::value::Arithmetic;
-use super::{DEPTH_MAX, NODES_MAX, TEXT_MAX};
+use super::{DEPTH_MAX, NODES_MAX, PATTERNS_MAX, TEXT_MAX};
 
 pub(super) fn parse(text: &str) -> Result<Program, SelectorError> {
     if text.len() > TEXT_MAX {
@@ -27,6 +27,8 @@ pub(super) fn parse(text: &str) -> Result<Program, SelectorError> {
 #[derive(Default)]
 struct Parser {
     nodes: Vec<Node>,
+    /// LIKEs among them.
+    patterns: usize,
     /// Operators and parentheses that wait for their right side, with their places.
     waiting: Vec<(usize, Waiting)>,
     /// What the nodes so far leave, with the places where it begins.
@@ -252,6 +254,10 @@ impl Parser {
                 return wrong(at, Wrong::Escape);
             }
         }
+        if self.patterns == PATTERNS_MAX {
+            return wrong(position, Wrong::TooManyPatterns);
+        }
+        self.patterns += 1;
         let like = Like::new(&pattern, escape).map_err(|wrong| SelectorError { position: at, wrong })?;
         self.emit(position, Node::Like(Box::new(like)))?;
         self.leave(begin, Kind::Condition)

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use super::NUMBER_MAX;
+
 /// What a part of a selector comes to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Value<'a> {
@@ -86,7 +88,7 @@ impl Number {
         // What Rust reads besides, such as `inf` and `nan`, are names.
         let is_number =
             letters.all(|letter| matches!(letter, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
-        if !is_number {
+        if !is_number || text.len() > NUMBER_MAX {
             return None;
         }
         match text.parse() {

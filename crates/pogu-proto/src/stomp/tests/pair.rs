@@ -125,12 +125,12 @@ fn check(stream: &str, expect: &[&str], violation: Option<Violation>) {
         let (heard, error) = crate::cuts::drive(pieces, |input| {
             let told = client.next(Time(0), &FRAME, input)?;
             Ok(told.map(|told| match told {
-                Told::Connected { version, .. } => format!("connected {version}"),
-                Told::Message {
+                Answer::Connected { version, .. } => format!("connected {version}"),
+                Answer::Message {
                     message_id, headers, ..
                 } => format!("message {message_id} {headers:?}"),
-                Told::Receipt(id) => format!("receipt {id}"),
-                Told::Error {
+                Answer::Receipt(id) => format!("receipt {id}"),
+                Answer::Error {
                     message,
                     receipt,
                     body,

@@ -184,14 +184,14 @@ proptest! {
             let mut input = Reader::new(&mut piece);
             while let Some(told) = client.next(Time(0), &FRAME, &mut input).unwrap() {
                 heard.push(match told {
-                    Told::Connected { version, .. } => format!("connected {version}"),
-                    Told::Message { subscription, message_id, ack, destination, headers, body, .. } => {
+                    Answer::Connected { version, .. } => format!("connected {version}"),
+                    Answer::Message { subscription, message_id, ack, destination, headers, body, .. } => {
                         let headers: Vec<_> = headers.collect();
                         let (subscription, ack) = (subscription.as_deref(), ack.as_deref());
                         format!("{destination} {message_id} {subscription:?} {ack:?} {headers:?} {body:?}")
                     }
-                    Told::Receipt(id) => format!("receipt {id}"),
-                    Told::Error { .. } => "error".to_owned(),
+                    Answer::Receipt(id) => format!("receipt {id}"),
+                    Answer::Error { .. } => "error".to_owned(),
                 });
             }
         }

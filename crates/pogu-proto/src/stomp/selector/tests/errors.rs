@@ -127,6 +127,17 @@ fn limits_at_their_edge() {
     assert!(large((NODES_MAX - 3) / 2).parse::<Selector>().is_ok());
     assert_eq!(error(&large((NODES_MAX - 3) / 2 + 1)).1, Wrong::TooLarge);
 
+    let likes = |count: usize| vec!["a LIKE 'b'"; count].join(" OR ");
+    assert!(likes(PATTERNS_MAX).parse::<Selector>().is_ok());
+    assert_eq!(error(&likes(PATTERNS_MAX + 1)).1, Wrong::TooManyPatterns);
+
+    let number = |length: usize| format!("0 = {}", "0".repeat(length));
+    assert!(number(NUMBER_MAX).parse::<Selector>().is_ok());
+    assert_eq!(error(&number(NUMBER_MAX + 1)), (4, Wrong::Number));
+    for (length, expect) in [(NUMBER_MAX, Some(true)), (NUMBER_MAX + 1, Some(false))] {
+        assert_eq!(evaluate("a = 0", &[("a", &"0".repeat(length))]), expect);
+    }
+
     let nested = |depth: usize| format!("{}a{}", "(".repeat(depth), ")".repeat(depth));
     assert!(nested(DEPTH_MAX).parse::<Selector>().is_ok());
     assert_eq!(error(&nested(DEPTH_MAX + 1)), (DEPTH_MAX, Wrong::TooDeep));
