@@ -64,7 +64,7 @@ impl Reading {
             Self::Trimmed => return Cow::Borrowed(text.trim_ascii()),
             Self::Escaped | Self::EscapedCr => {}
         }
-        let Some(mut at) = text.find('\\') else {
+        let Some(mut at) = memchr(b'\\', text.as_bytes()) else {
             return Cow::Borrowed(text);
         };
         let mut meant = String::with_capacity(text.len());
@@ -113,16 +113,22 @@ impl<'e> Iterator for Headers<'e> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let (line, rest) = self.lines.split_once('\n')?;
+            let (line, rest) = cut(self.lines, b'\n')?;
             self.lines = rest;
             let line = line.strip_suffix('\r').unwrap_or(line);
-            let (name, value) = line.split_once(':').unwrap_or((line, ""));
+            let (name, value) = cut(line, b':').unwrap_or((line, ""));
             let name = self.reading.read(name);
             if !self.hidden.contains(&&*name) {
                 return Some((name, self.reading.read(value)));
             }
         }
     }
+}
+
+/// What stands before and after the first `ascii` byte.
+fn cut(text: &str, ascii: u8) -> Option<(&str, &str)> {
+    let at = memchr(ascii, text.as_bytes())?;
+    Some((&text[..at], &text[at + 1..]))
 }
 
 impl fmt::Debug for Headers<'_> {
