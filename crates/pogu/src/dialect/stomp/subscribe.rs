@@ -13,7 +13,7 @@ use crate::form::Head;
 const PREFETCH: u32 = 1_000;
 const PREFETCH_MAX: u32 = 65_535;
 /// Bytes of such messages. The queue holds them anyway; this bounds what one client keeps from the others.
-const WINDOW: usize = 64 << 20;
+const WINDOW: usize = 4 << 20;
 
 impl Speaker<'_> {
     pub(super) fn check_room(&self, state: &State) -> Result<(), Refusal> {
