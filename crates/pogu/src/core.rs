@@ -17,6 +17,7 @@ use crate::id::PeerId;
 use crate::metrics::LaneCounters;
 use crate::recovery::Recoveries;
 use crate::signal::Signals;
+use crate::socketio::{Namespace, Namespaces};
 
 /// Publishes whose answer is waited for at most, in one lane. One more is published without an answer.
 const WAITING_MAX: usize = 1 << 20;
@@ -57,6 +58,8 @@ pub(crate) struct Core {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) signals: Rc<Signals>,
     pub(crate) recoveries: Arc<Recoveries>,
+    /// Namespaces with code; where there are none, each is a topic.
+    namespaces: Namespaces,
     /// Sessions that were taken up again elsewhere, to be closed where they were.
     pub(crate) replaced: Vec<Sid>,
     /// For what is sent; what is received has a codec of its own, as its events borrow from it.
@@ -84,6 +87,7 @@ impl Core {
         ws_limits: Arc<ws::Limits>,
         signals: Rc<Signals>,
         recoveries: Arc<Recoveries>,
+        namespaces: Namespaces,
         seed: u64,
     ) -> Self {
         let pogu_limits = pogu::Limits {
@@ -124,6 +128,7 @@ impl Core {
             subscriptions: Subscriptions::new(usize::from(index)),
             signals,
             recoveries,
+            namespaces,
             replaced: Vec::new(),
             codec: ws::Codec::new(seed),
             scratch: Vec::new(),
@@ -134,6 +139,15 @@ impl Core {
             settles: Vec::new(),
             waiting: Slab::new(),
         }
+    }
+
+    /// What is done with the events of a namespace: by code, or, within `Some(None)`, as without. `None` where there is no such namespace.
+    pub(crate) fn namespace(&self, name: &str) -> Option<Option<Arc<Namespace>>> {
+        if self.namespaces.is_empty() {
+            return Some(None);
+        }
+        let namespace = self.namespaces.get(name)?;
+        Some((!namespace.relays()).then(|| namespace.clone()))
     }
 
     /// A number that names `peer` among all peers of all lanes; never 0.

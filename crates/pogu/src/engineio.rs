@@ -61,6 +61,14 @@ pub(crate) enum Packing {
 }
 
 impl Packing {
+    /// What stands between two packets.
+    pub(crate) fn separator(self) -> &'static [u8] {
+        match self {
+            Packing::Frames { .. } => b"",
+            Packing::Items(form) => form.separator(),
+        }
+    }
+
     /// Appends a packet.
     pub(crate) fn put(self, packet: &Packet<'_>, out: &mut Vec<u8>) {
         match self {

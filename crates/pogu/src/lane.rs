@@ -204,6 +204,15 @@ impl Lane {
         self.registry.reregister(stream, peer_token(slot), interest)
     }
 
+    /// Has a new peer say what comes before it is spoken to.
+    pub(crate) fn begin(&mut self, id: PeerId) {
+        let Lane { peers, core, .. } = self;
+        if let Some(peer) = peers.get_mut(id.slot as usize) {
+            peer.begin(core);
+        }
+        self.mark_dirty(id.slot as usize);
+    }
+
     /// The peer with `id`, if it is still there.
     pub(crate) fn get(&mut self, id: PeerId) -> Option<&mut Peer> {
         self.peers.get_mut(id.slot as usize).filter(|peer| peer.id == id)
@@ -226,8 +235,7 @@ impl Lane {
         }
         peer.say_goodbye(ending, &mut self.core);
         peer.closing = Some(self.core.now + self.core.times.linger);
-        peer.dialect
-            .leave(matches!(ending, Ending::Finished), &mut self.core);
+        peer.leave(Some(ending), &mut self.core);
         peer.catching_up = Vec::new();
         self.mark_dirty(slot);
         self.arm(slot);
@@ -257,7 +265,7 @@ impl Lane {
     pub(crate) fn take(&mut self, slot: usize) -> Option<Peer> {
         let mut peer = self.peers.try_remove(slot)?;
         if peer.closing.is_none() {
-            peer.dialect.leave(false, &mut self.core);
+            peer.leave(None, &mut self.core);
         }
         if let Some(at) = peer.armed {
             self.timers.remove(at, peer.id.slot);

@@ -37,6 +37,7 @@ mod problem;
 mod recovery;
 mod server;
 mod signal;
+pub mod socketio;
 mod spares;
 mod timers;
 mod udp;

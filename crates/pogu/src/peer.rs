@@ -436,8 +436,22 @@ impl Peer {
         if self.begun.is_some_and(|since| since + UNIT_TIME <= now) {
             return Err(Ending::TimedOut);
         }
-        let wrap = self.wrap();
-        self.dialect.tick(wrap, &mut self.out, core)?;
+        let mut speaker = Speaker {
+            id: self.id,
+            wrap: self.wrap(),
+            way: self.way(),
+            out: &mut self.out,
+            catching_up: &mut self.catching_up,
+            core,
+            units: 0,
+        };
+        // Whoever is not read cannot be heard.
+        if let Dialect::Stomp(stomp) = &mut self.dialect
+            && (self.unread || speaker.core.hub.congested())
+        {
+            stomp.heard(now);
+        }
+        self.dialect.tick(&mut speaker)?;
         match &mut self.carrier {
             Carrier::WebSocket(session) => {
                 session
@@ -463,6 +477,38 @@ impl Peer {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Says what its dialect has to say before it is spoken to.
+    pub(crate) fn begin(&mut self, core: &mut Core) {
+        let mut speaker = Speaker {
+            id: self.id,
+            wrap: self.wrap(),
+            way: self.way(),
+            out: &mut self.out,
+            catching_up: &mut self.catching_up,
+            core,
+            units: 0,
+        };
+        if let Dialect::SocketIo(conversation) = &mut self.dialect {
+            conversation.begin(&mut speaker);
+        }
+    }
+
+    /// Ends what it has asked of the hub.
+    pub(crate) fn leave(&mut self, ending: Option<&Ending>, core: &mut Core) {
+        // Nobody hears it any more.
+        let mut unheard = Vec::new();
+        let mut speaker = Speaker {
+            id: self.id,
+            wrap: self.wrap(),
+            way: self.way(),
+            out: &mut unheard,
+            catching_up: &mut self.catching_up,
+            core,
+            units: 0,
+        };
+        self.dialect.leave(ending, &mut speaker);
     }
 
     /// How an answer of its dialect rides on its carrier.

@@ -23,6 +23,7 @@ use crate::listener::{self, Spoken};
 use crate::metrics::LaneCounters;
 use crate::recovery::Recoveries;
 use crate::signal::Signals;
+use crate::socketio::{Namespace, Namespaces};
 use crate::udp::{self, UdpSocket, Use};
 
 /// How long a peer that was told the end has to go, in milliseconds.
@@ -55,6 +56,7 @@ pub enum ServerError {
 pub struct Builder {
     config: Config,
     handlers: HashMap<String, Handler>,
+    namespaces: HashMap<String, Arc<Namespace>>,
 }
 
 impl std::fmt::Debug for Builder {
@@ -86,6 +88,13 @@ impl Builder {
         self
     }
 
+    /// Puts code behind a namespace of Socket.IO: `/`, `/chat`. Where there are such, there are no others.
+    #[must_use]
+    pub fn socketio(mut self, name: impl Into<String>, namespace: Namespace) -> Self {
+        self.namespaces.insert(name.into(), Arc::new(namespace));
+        self
+    }
+
     /// Checks the configuration and binds its addresses.
     ///
     /// # Errors
@@ -99,6 +108,7 @@ impl Builder {
         Ok(Server {
             config: Arc::new(self.config),
             handlers: self.handlers,
+            namespaces: Arc::new(self.namespaces),
             sockets,
         })
     }
@@ -108,6 +118,7 @@ impl Builder {
 pub struct Server {
     config: Arc<Config>,
     handlers: HashMap<String, Handler>,
+    namespaces: Namespaces,
     sockets: Vec<Bound>,
 }
 
@@ -209,6 +220,7 @@ struct LaneParts {
     lanes: Lanes,
     hub: Arc<Hub>,
     recoveries: Arc<Recoveries>,
+    namespaces: Namespaces,
     config: Arc<Config>,
     counters: Arc<[Arc<LaneCounters>]>,
     handlers: HashMap<String, Handler>,
@@ -271,6 +283,7 @@ impl Server {
                 lanes: handles.clone(),
                 hub: hub.clone(),
                 recoveries: recoveries.clone(),
+                namespaces: self.namespaces.clone(),
                 config: self.config.clone(),
                 counters: counters.clone(),
                 handlers: self.handlers.clone(),
@@ -389,6 +402,7 @@ fn run_lane(parts: LaneParts) -> io::Result<()> {
         Arc::new(ws_limits),
         Rc::<Signals>::default(),
         parts.recoveries,
+        parts.namespaces,
         parts.seed,
     );
     let registry = parts.poll.registry().try_clone()?;

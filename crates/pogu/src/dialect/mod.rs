@@ -3,13 +3,14 @@
 mod answers;
 mod plain;
 mod pogu;
-mod socketio;
+pub(crate) mod socketio;
 mod stomp;
 
 use std::rc::Rc;
 
 use pogu_hub::{Cursor, PublishError, SubscriptionId, Topic};
 use pogu_proto::engineio::{Data, Packet};
+use pogu_proto::socketio::Arg;
 use pogu_proto::{Reader, Time, ws};
 
 use crate::core::Core;
@@ -50,17 +51,6 @@ impl Dialect {
         match self {
             Dialect::Stomp(stomp) => stomp.text_kind(),
             _ => ws::Kind::Text,
-        }
-    }
-
-    /// All subscriptions of its session.
-    pub(crate) fn subscriptions(&self) -> &[SubscriptionId] {
-        match self {
-            Dialect::Plain(plain) => plain.subscription.as_slice(),
-            Dialect::Pogu(pogu) => pogu.subscriptions(),
-            Dialect::Stomp(stomp) => stomp.topics(),
-            Dialect::SocketIo(conversation) => conversation.subscriptions(),
-            Dialect::Handler(_) => &[],
         }
     }
 
@@ -135,16 +125,15 @@ impl Dialect {
         }
     }
 
-    /// Ends what it has asked of the hub. `in_order` if its peer took its leave.
-    pub(crate) fn leave(&mut self, in_order: bool, core: &mut Core) {
-        for id in self.subscriptions() {
-            core.unsubscribe(*id);
-        }
-        if let Dialect::Stomp(stomp) = self {
-            stomp.leave(in_order, core);
-        }
-        if let Dialect::SocketIo(conversation) = self {
-            conversation.broke(core);
+    /// Ends what it has asked of the hub. `ending` is how it has come to that, where its connection did not just break.
+    pub(crate) fn leave(&mut self, ending: Option<&Ending>, speaker: &mut Speaker<'_>) {
+        let core = &mut *speaker.core;
+        match self {
+            Dialect::Plain(plain) => plain.subscription.into_iter().for_each(|id| core.unsubscribe(id)),
+            Dialect::Pogu(pogu) => pogu.subscriptions().iter().for_each(|id| core.unsubscribe(*id)),
+            Dialect::Stomp(stomp) => stomp.leave(matches!(ending, Some(Ending::Finished)), core),
+            Dialect::SocketIo(conversation) => conversation.leave(ending, speaker),
+            Dialect::Handler(_) => {}
         }
     }
 
@@ -158,10 +147,10 @@ impl Dialect {
     }
 
     /// Does what is due.
-    pub(crate) fn tick(&mut self, wrap: Wrap, out: &mut Vec<u8>, core: &mut Core) -> Result<(), Ending> {
+    pub(crate) fn tick(&mut self, speaker: &mut Speaker<'_>) -> Result<(), Ending> {
         match self {
-            Dialect::Stomp(stomp) => stomp.tick(wrap, out, core),
-            Dialect::SocketIo(conversation) => conversation.tick(core.now),
+            Dialect::Stomp(stomp) => stomp.tick(speaker.wrap, speaker.out, speaker.core),
+            Dialect::SocketIo(conversation) => conversation.tick(speaker),
             _ => Ok(()),
         }
     }
@@ -187,6 +176,24 @@ pub(crate) enum Wrap {
 }
 
 impl Wrap {
+    /// Appends what was put together apart from `out` in the same wrap.
+    pub(crate) fn append(self, out: &mut Vec<u8>, more: &[u8]) {
+        if let (Wrap::Packets(packing), false, false) = (self, out.is_empty(), more.is_empty()) {
+            out.extend_from_slice(packing.separator());
+        }
+        out.extend_from_slice(more);
+    }
+
+    /// Appends the buffers among arguments, each a packet of its own.
+    pub(crate) fn put_binary(self, out: &mut Vec<u8>, args: &[Arg<'_>]) {
+        let Wrap::Packets(packing) = self else { return };
+        for arg in args {
+            if let Arg::Binary(bytes) = arg {
+                packing.put(&Packet::Message(Data::Binary(bytes)), out);
+            }
+        }
+    }
+
     pub(crate) fn put(self, out: &mut Vec<u8>, core: &mut Core, write: impl FnOnce(&mut Vec<u8>)) {
         match self {
             Wrap::Bytes => write(out),

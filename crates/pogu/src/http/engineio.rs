@@ -82,11 +82,14 @@ fn begin(
     let engine = EngineIo::new(version, base64, None, &lane.core);
     let (form, mut payload) = (engine.form(), Vec::new());
     engine.open(&mut payload);
-    let dialect = SocketIo::new(&engine, &mut lane.core, &mut payload);
+    let dialect = SocketIo::new(&engine, &lane.core);
     let carrier = Carrier::EngineIo(Box::new(engine));
     let dialect = Dialect::SocketIo(Box::new(dialect));
     match lane.add(Link::None, remote, carrier, dialect, &mut []) {
-        Ok(_) => answered(carrier::Answer::Payload(form, payload), jsonp),
+        Ok(id) => {
+            lane.begin(id);
+            answered(carrier::Answer::Payload(form, payload), jsonp)
+        }
         Err(error) => problem(Problem::overloaded(&error.to_string())),
     }
 }

@@ -125,6 +125,7 @@ pub(super) fn take_over(
     if let Some(peer) = lane.get(id) {
         peer.out = out;
     }
+    lane.begin(id);
     // Subscribed before the first frames are heard, so that a publisher gets its own first message back.
     if let Some((selector, after)) = session.subscription
         && let Err(error) = lane.subscribe_plain(id, selector, after)

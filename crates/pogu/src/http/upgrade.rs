@@ -77,11 +77,11 @@ pub(super) fn engineio(
     origin_allowed: bool,
 ) -> Answer {
     upgrade(lane, request, origin_allowed, Extras::NONE, |socket| {
-        let core = &mut lane.borrow_mut().core;
+        let core = &lane.borrow().core;
         let engine = EngineIo::new(version, base64, Some(socket), core);
         let mut first = Vec::new();
         engine.open(&mut first);
-        let dialect = SocketIo::new(&engine, core, &mut first);
+        let dialect = SocketIo::new(&engine, core);
         Session {
             first,
             ..Session::new(

@@ -16,11 +16,13 @@ use pogu_hub::{Kind, Message};
 use pogu_proto::socketio::{self, Arg, Args};
 use serde_json::Value;
 
+use crate::json;
+
 /// The content type of a JSON array that stands for several arguments.
 pub(super) const ARGUMENTS: &str = "application/json;args";
 
 /// A body, its kind, and its content type where it is not that of the kind.
-pub(super) type Body = (Kind, Option<Box<str>>, Bytes);
+pub(crate) type Body = (Kind, Option<Box<str>>, Bytes);
 
 /// The body of an event with these arguments.
 pub(super) fn body(args: &Args<'_>) -> Body {
@@ -40,12 +42,37 @@ pub(super) fn body(args: &Args<'_>) -> Body {
     (Kind::Json, Some(ARGUMENTS.into()), values.to_string().into())
 }
 
+/// The body of an event that is emitted with these arguments.
+pub(crate) fn of_args(args: &[Arg<'_>]) -> Body {
+    match args {
+        [Arg::Json(value)] if !value.is_empty() => one(value),
+        [Arg::Binary(bytes)] => (Kind::Binary, None, Bytes::copy_from_slice(bytes)),
+        _ => {
+            let mut array = Vec::new();
+            socketio::put_array(None, args, &mut array);
+            let buffers = args.iter().filter_map(|arg| match arg {
+                Arg::Binary(bytes) => Some(Bytes::copy_from_slice(bytes)),
+                Arg::Json(_) => None,
+            });
+            let buffers: Vec<Bytes> = buffers.collect();
+            if buffers.is_empty() {
+                return (Kind::Json, Some(ARGUMENTS.into()), array.into());
+            }
+            let mut values: Value = serde_json::from_slice(&array).unwrap_or_default();
+            inline(&mut values, &buffers);
+            (Kind::Json, Some(ARGUMENTS.into()), values.to_string().into())
+        }
+    }
+}
+
 /// The body of one argument.
 pub(super) fn one(value: &str) -> Body {
-    match socketio::string(value) {
-        Some(text) => (Kind::Text, None, Bytes::copy_from_slice(text.as_bytes())),
-        None => (Kind::Json, None, Bytes::copy_from_slice(value.as_bytes())),
+    if let Some(text) = socketio::string(value) {
+        return (Kind::Text, None, Bytes::copy_from_slice(text.as_bytes()));
     }
+    // JavaScript reads numbers and surrogates that others do not.
+    let (kind, bytes) = json::classify(Some("application/json"), value.as_bytes());
+    (kind, None, bytes)
 }
 
 fn array(values: &str) -> Bytes {

@@ -4,14 +4,16 @@ use std::borrow::Cow;
 
 use pogu_hub::{After, Draft, Selector, Topic, TopicError};
 use pogu_proto::engineio::Data;
-use pogu_proto::socketio::{self, Arg, Args, Event, NamespaceId};
+use pogu_proto::socketio::{self, Arg, Args, Auth, Event, NamespaceId, Session};
+use serde_json::Value;
 
 use super::body::{self, Body};
-use super::{Awaited, SocketIo, State, answer_cursor, answer_error};
+use super::{Awaited, PendingAck, SocketIo, State, answer_cursor, answer_error};
 use crate::core::Waiting;
 use crate::dialect::{Input, Speaker, parse_publish_topic};
 use crate::http::NAME_MAX;
 use crate::peer::Ending;
+use crate::socketio::{NoAck, Reason};
 
 impl Speaker<'_> {
     pub(crate) fn hear_socketio(
@@ -34,40 +36,55 @@ impl Speaker<'_> {
             Some(Event::Connect {
                 namespace,
                 name,
+                auth,
                 recovery,
-                ..
             }) => {
                 let recovery = recovery.map(|(pid, offset)| (pid.into_owned(), offset.map(Cow::into_owned)));
                 let name: Box<str> = name.into();
-                self.join(session, state, namespace, &name, recovery);
+                let auth = shown(auth);
+                self.join(session, state, namespace, &name, auth, recovery);
             }
-            Some(Event::Disconnect { namespace }) => self.leave_namespace(state, namespace),
+            Some(Event::Disconnect { namespace }) => self.left(state, namespace, Reason::ClientLeft),
             Some(Event::Event {
                 namespace,
                 id,
                 name,
                 args,
-            }) => self.hear_event(state, namespace, id, &name, &args),
-            // Nobody here has asked for one.
-            Some(Event::Ack { .. }) => {}
+            }) => {
+                if self.hear_event(state, namespace, id, &name, &args) {
+                    self.send_away(session, state, namespace);
+                }
+            }
+            Some(Event::Ack { namespace, id, args }) => {
+                if self.acknowledged(state, namespace, id, &args) {
+                    self.send_away(session, state, namespace);
+                }
+            }
         }
         Ok(())
     }
 
-    fn leave_namespace(&mut self, state: &mut State, namespace: NamespaceId) {
+    /// A client is gone from a namespace for good.
+    fn left(&mut self, state: &mut State, namespace: NamespaceId, reason: Reason) {
         let at = state.joined.iter().position(|joined| joined.id == namespace);
         let Some(at) = at else { return };
-        let joined = state.joined.swap_remove(at);
+        let gone = |ack: &mut PendingAck| ack.namespace == namespace;
+        let acks = state.acks.extract_if(.., gone).collect();
+        self.give_up(state, acks, NoAck::Gone);
+        let mut joined = state.joined.swap_remove(at);
         if let Some(pid) = &joined.pid {
             self.core.recoveries.forget(pid, state.engine);
         }
-        for id in joined.subscriptions {
-            state.subscriptions.retain(|other| *other != id);
-            self.catching_up.retain(|other| *other != id);
-            self.core.unsubscribe(id);
-        }
+        self.part(&mut joined, reason);
     }
 
+    pub(super) fn send_away(&mut self, session: &mut Session, state: &mut State, namespace: NamespaceId) {
+        self.wrap
+            .put(self.out, self.core, |out| session.leave(namespace, out));
+        self.left(state, namespace, Reason::ServerLeft);
+    }
+
+    /// True if code wants the client to leave.
     fn hear_event(
         &mut self,
         state: &mut State,
@@ -75,10 +92,13 @@ impl Speaker<'_> {
         id: Option<u64>,
         name: &str,
         args: &Args<'_>,
-    ) {
+    ) -> bool {
         let Some(joined) = state.joined.iter().position(|joined| joined.id == namespace) else {
-            return;
+            return false;
         };
+        if let Some(code) = state.joined[joined].code.clone() {
+            return self.run(&code, state, joined, id, name, *args);
+        }
         let done = match state.joined[joined].topic.clone() {
             Some(topic) => {
                 let body = body::body(args);
@@ -87,7 +107,7 @@ impl Speaker<'_> {
             None => self.hear_root(state, joined, name, args, id),
         };
         let answer = match done {
-            Ok(None) => return,
+            Ok(None) => return false,
             Ok(Some(answer)) => answer,
             Err(why) => {
                 self.core.counters.refused(self.way);
@@ -100,6 +120,7 @@ impl Speaker<'_> {
                 socketio::ack(namespace, id, &[Arg::Json(&answer)], out);
             });
         }
+        false
     }
 
     /// Publishes an event; its acknowledgement, if one is asked for, comes with the outcome.
@@ -196,7 +217,7 @@ impl Speaker<'_> {
                 .map_err(|error: pogu_hub::CursorError| error.to_string())?,
         };
         let limit = self.core.config.limits.subscriptions;
-        if state.subscriptions.len() >= limit {
+        if state.joined[joined].subscriptions.len() >= limit {
             return Err(format!("a session has at most {limit} subscriptions"));
         }
         if self
@@ -212,9 +233,8 @@ impl Speaker<'_> {
             .core
             .subscribe(self.id, selector, after, 0, None)
             .map_err(|error| error.to_string())?;
-        state.subscriptions.push(outcome.id);
         state.joined[joined].subscriptions.push(outcome.id);
-        self.note_subscriptions(&state.joined[joined]);
+        state.joined[joined].note_subscriptions(self.core);
         if !outcome.live {
             self.catching_up.push(outcome.id);
         }
@@ -237,10 +257,9 @@ impl Speaker<'_> {
             .find(subscriptions, pattern)
             .ok_or_else(|| format!("there is no subscription to `{pattern}`"))?;
         let id = subscriptions.swap_remove(at);
-        state.subscriptions.retain(|other| *other != id);
         self.catching_up.retain(|other| *other != id);
         self.core.unsubscribe(id);
-        self.note_subscriptions(&state.joined[joined]);
+        state.joined[joined].note_subscriptions(self.core);
         Ok(Some("{}".into()))
     }
 }
@@ -250,4 +269,13 @@ fn option(arg: Option<Arg<'_>>, name: &str) -> Option<String> {
     let Some(Arg::Json(object)) = arg else { return None };
     let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(object).ok()?;
     members.get(name)?.as_str().map(str::to_owned)
+}
+
+/// What a client shows when it joins, as an object. Clients of protocol 4 show a query.
+fn shown(auth: Auth<'_>) -> Value {
+    match auth {
+        Auth::None => Value::Object(serde_json::Map::new()),
+        Auth::Json(object) => serde_json::from_str(object).unwrap_or_default(),
+        Auth::Query(query) => serde_json::json!({ "query": query }),
+    }
 }

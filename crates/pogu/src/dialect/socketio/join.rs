@@ -1,15 +1,18 @@
 //! Joining a namespace: anew, or where the client was before its connection broke.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use pogu_hub::{After, Cursor, Selector, SubscribeError, SubscribeOutcome, Topic};
 use pogu_proto::socketio::{NamespaceId, Session};
+use serde_json::Value;
 
 use super::{Joined, State};
 use crate::dialect::{Speaker, parse_publish_topic};
 use crate::form::Head;
 use crate::id;
 use crate::recovery::Kept;
+use crate::socketio::{Namespace, Refusal};
 
 /// What a client shows that was there before: its private id, and the offset of the last event it has, if it has had one.
 type Recovery = (String, Option<String>);
@@ -21,36 +24,82 @@ impl Speaker<'_> {
         state: &mut State,
         namespace: NamespaceId,
         name: &str,
+        auth: Value,
         recovery: Option<Recovery>,
     ) {
-        let Ok(topic) = topic_of(name) else {
-            self.core.counters.refused(self.way);
-            return self.wrap.put(self.out, self.core, |out| {
-                session.refuse(namespace, "Invalid namespace", None, out);
-            });
-        };
-        // What it has published itself before is not for it.
+        // What was published before is not for it.
         self.core.publish();
-        let recovered =
-            recovery.and_then(|recovery| self.recover(state, namespace, name, topic.clone(), recovery));
-        let joined = match recovered {
-            Some(joined) => Ok(joined),
-            None => self.begin(state, namespace, name, topic),
-        };
-        let joined = match joined {
+        let joined = self
+            .core
+            .namespace(name)
+            .ok_or_else(invalid)
+            .and_then(|code| self.enter(state, namespace, name, code, recovery));
+        let mut joined = match joined {
             Ok(joined) => joined,
-            Err(error) => {
-                let why = error.to_string();
-                return self.wrap.put(self.out, self.core, |out| {
-                    session.refuse(namespace, &why, None, out);
-                });
-            }
+            Err(refusal) => return self.turn_away(session, namespace, &refusal),
         };
+        let mut welcome = Vec::new();
+        let mut stays = true;
+        if let Some(code) = joined.code.clone() {
+            match self.admit(&code, &mut joined, &mut state.acks, &auth, &mut welcome) {
+                Ok(stay) => stays = stay,
+                Err(refusal) => {
+                    self.abandon(state, joined);
+                    return self.turn_away(session, namespace, &refusal);
+                }
+            }
+        }
         self.wrap.put(self.out, self.core, |out| {
             session.accept(namespace, &joined.sid, joined.pid.as_deref(), out);
         });
-        state.subscriptions.extend_from_slice(&joined.subscriptions);
+        self.wrap.append(self.out, &welcome);
         state.joined.push(joined);
+        if !stays {
+            self.send_away(session, state, namespace);
+        }
+    }
+
+    fn turn_away(&mut self, session: &mut Session, namespace: NamespaceId, refusal: &Refusal) {
+        self.core.counters.refused(self.way);
+        let data = refusal.data.as_ref().map(Value::to_string);
+        self.wrap.put(self.out, self.core, |out| {
+            session.refuse(namespace, &refusal.message, data.as_deref(), out);
+        });
+    }
+
+    /// Takes back what was asked of the hub for a client that may not join.
+    fn abandon(&mut self, state: &State, joined: Joined) {
+        if let Some(pid) = &joined.pid {
+            self.core.recoveries.forget(pid, state.engine);
+        }
+        for id in joined.subscriptions {
+            self.catching_up.retain(|other| *other != id);
+            self.core.unsubscribe(id);
+        }
+    }
+
+    fn enter(
+        &mut self,
+        state: &State,
+        namespace: NamespaceId,
+        name: &str,
+        code: Option<Arc<Namespace>>,
+        recovery: Option<Recovery>,
+    ) -> Result<Joined, Refusal> {
+        let topic = match &code {
+            Some(_) => crate::socketio::topic_of(name).map(Some).map_err(|_| invalid())?,
+            None => topic_of(name).map_err(|_| invalid())?,
+        };
+        let recovered =
+            recovery.and_then(|recovery| self.recover(state, namespace, name, topic.clone(), recovery));
+        let mut joined = match recovered {
+            Some(joined) => joined,
+            None => self
+                .begin(state, namespace, name, topic, code.is_some())
+                .map_err(|error| Refusal::new(error.to_string()))?,
+        };
+        joined.code = code;
+        Ok(joined)
     }
 
     /// A session of its own, from now on.
@@ -60,19 +109,35 @@ impl Speaker<'_> {
         namespace: NamespaceId,
         name: &str,
         topic: Option<Topic>,
+        has_code: bool,
     ) -> Result<Joined, SubscribeError> {
         let origin = self.core.origin(self.id);
-        let mut subscriptions = Vec::new();
-        let mut since = self.core.hub.head();
-        if let Some(topic) = &topic {
-            // Its own events go to all others.
-            let outcome = self
-                .core
-                .subscribe(self.id, topic.clone().into(), After::Now, origin, None)?;
-            since = outcome.start;
-            subscriptions.push(outcome.id);
-        }
         let sid = id::unguessable();
+        // Its own events go to all others. Code reaches it alone by its id, as if that were a room.
+        let own = has_code
+            .then(|| crate::socketio::room_topic(name, &sid).ok())
+            .flatten();
+        let selectors: Vec<Selector> = topic.iter().cloned().chain(own).map(Selector::from).collect();
+        let mut subscriptions = Vec::new();
+        // Until its first event a client has seen nothing after the last of these.
+        let mut since = self.core.hub.head();
+        for selector in &selectors {
+            let subscribed = self
+                .core
+                .subscribe(self.id, selector.clone(), After::Now, origin, None);
+            match subscribed {
+                Ok(outcome) => {
+                    since = outcome.start;
+                    subscriptions.push(outcome.id);
+                }
+                Err(error) => {
+                    for id in subscriptions {
+                        self.core.unsubscribe(id);
+                    }
+                    return Err(error);
+                }
+            }
+        }
         let pid = self.core.recoveries.are_kept().then(id::unguessable);
         if let Some(pid) = &pid {
             let kept = Kept {
@@ -80,7 +145,7 @@ impl Speaker<'_> {
                 namespace: name.into(),
                 origin,
                 since,
-                selectors: topic.iter().cloned().map(Selector::from).collect(),
+                selectors,
                 engine: state.engine,
             };
             self.core.recoveries.keep(pid, kept);
@@ -129,7 +194,7 @@ impl Speaker<'_> {
         let (sid, origin) = (kept.sid.clone(), kept.origin);
         self.core.recoveries.keep(&pid, kept);
         let subscriptions = outcomes.iter().map(|outcome| outcome.id).collect();
-        Some(joined(
+        let mut joined = joined(
             namespace,
             name,
             topic,
@@ -137,19 +202,13 @@ impl Speaker<'_> {
             Some(pid.into()),
             origin,
             subscriptions,
-        ))
-    }
-
-    /// Has a recovery know what the root of a session is subscribed to.
-    pub(super) fn note_subscriptions(&mut self, joined: &Joined) {
-        let Some(pid) = &joined.pid else { return };
-        let selectors = joined.subscriptions.iter();
-        let selectors = selectors.filter_map(|id| self.core.subscriptions.selector(*id).cloned());
-        self.core.recoveries.subscribed(pid, selectors.collect());
+        );
+        joined.is_recovered = true;
+        Some(joined)
     }
 }
 
-pub(super) fn joined(
+fn joined(
     id: NamespaceId,
     name: &str,
     topic: Option<Topic>,
@@ -160,6 +219,7 @@ pub(super) fn joined(
 ) -> Joined {
     let head = Head {
         bytes: name.as_bytes().into(),
+        // The root has no topic of its own.
         placed: topic.is_none(),
         numbered: pid.is_some(),
     };
@@ -167,10 +227,13 @@ pub(super) fn joined(
         id,
         name: name.into(),
         topic,
+        code: None,
         sid,
         pid,
+        is_recovered: false,
         origin,
         subscriptions,
+        next_ack: 0,
         head: Rc::new(head),
     }
 }
@@ -182,4 +245,8 @@ fn topic_of(namespace: &str) -> Result<Option<Topic>, String> {
         return Ok(None);
     }
     parse_publish_topic(&name.replace('/', ".")).map(Some)
+}
+
+fn invalid() -> Refusal {
+    Refusal::new("Invalid namespace")
 }

@@ -3,23 +3,27 @@
 //! What a client says is in `hear.rs`, how messages go out in `deliver.rs`, and how arguments become a body and a body arguments in
 //! `body.rs`.
 
-mod body;
+pub(crate) mod body;
+mod code;
 mod deliver;
 mod hear;
 mod join;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use pogu_hub::{Cursor, PublishError, SubscriptionId, Topic};
 use pogu_proto::Time;
 use pogu_proto::socketio::{self, Arg, NamespaceId};
+use serde_json::Value;
 
-use super::Wrap;
+use super::{Speaker, Wrap};
 use crate::core::Core;
 use crate::engineio::{EngineIo, Sid};
 use crate::form::Head;
 use crate::peer::Ending;
+use crate::socketio::{Namespace, NoAck, OnAck, Reason};
 
 pub(crate) use deliver::message;
 
@@ -34,8 +38,8 @@ struct State {
     /// The Engine.IO session beneath.
     engine: Sid,
     joined: Vec<Joined>,
-    /// The hub's names of all subscriptions.
-    subscriptions: Vec<SubscriptionId>,
+    /// Acknowledgements that clients owe.
+    acks: Vec<PendingAck>,
     /// The number of the last publish that is answered.
     seq: u64,
     /// Publishes whose outcome is not known yet.
@@ -43,20 +47,44 @@ struct State {
 }
 
 /// A namespace that the client has joined.
-struct Joined {
-    id: NamespaceId,
-    name: Box<str>,
-    /// What its events are published to; the root has none.
+pub(crate) struct Joined {
+    pub(crate) id: NamespaceId,
+    pub(crate) name: Box<str>,
+    /// What its events are published to; the root without code has none.
     topic: Option<Topic>,
+    /// What is done with its events, where there is code for that.
+    code: Option<Arc<Namespace>>,
     /// Its public id.
-    sid: Box<str>,
+    pub(crate) sid: Box<str>,
     /// Its private id, by which it is taken up again.
-    pid: Option<Box<str>>,
+    pub(crate) pid: Option<Box<str>>,
+    /// It was taken up again.
+    pub(crate) is_recovered: bool,
     /// By which its own events are told from others'.
-    origin: u64,
-    /// The namespace's own subscription, or those that were asked for in the root.
-    subscriptions: Vec<SubscriptionId>,
+    pub(crate) origin: u64,
+    /// The namespace's own subscription and those to rooms, or those that were asked for in the root.
+    pub(crate) subscriptions: Vec<SubscriptionId>,
+    /// The number of the next acknowledgement that it is asked for.
+    pub(crate) next_ack: u64,
     head: Rc<Head>,
+}
+
+impl Joined {
+    /// Has a recovery know what it is subscribed to.
+    pub(crate) fn note_subscriptions(&self, core: &Core) {
+        let Some(pid) = &self.pid else { return };
+        let selectors = self.subscriptions.iter();
+        let selectors = selectors.filter_map(|id| core.subscriptions.selector(*id).cloned());
+        core.recoveries.subscribed(pid, selectors.collect());
+    }
+}
+
+/// An acknowledgement that a client owes.
+pub(crate) struct PendingAck {
+    pub(crate) namespace: NamespaceId,
+    pub(crate) id: u64,
+    pub(crate) until: Time,
+    pub(crate) then: OnAck,
 }
 
 /// An event whose acknowledgement waits for a publish.
@@ -67,42 +95,41 @@ struct Awaited {
 }
 
 impl SocketIo {
-    /// A conversation on a session that begins now. What it says first is appended to `out`.
-    pub(crate) fn new(engine: &EngineIo, core: &mut Core, out: &mut Vec<u8>) -> Self {
+    /// A conversation on a session that begins now.
+    pub(crate) fn new(engine: &EngineIo, core: &Core) -> Self {
         let version = engine.session.version();
-        let mut session = socketio::Session::new(version, core.socketio_limits.clone(), core.now);
-        let mut state = State {
-            engine: engine.sid,
-            joined: Vec::new(),
-            subscriptions: Vec::new(),
-            seq: 0,
-            awaited: VecDeque::new(),
-        };
-        // Clients of protocol 4 are in the root without asking.
-        if let Some(socketio::Event::Connect { namespace, .. }) = session.begin() {
-            let (sid, origin) = (engine.sid.text().into(), 0);
-            state
-                .joined
-                .push(join::joined(namespace, "/", None, sid, None, origin, Vec::new()));
-            let wrap = Wrap::Packets(engine.packing());
-            wrap.put(out, core, |out| {
-                session.accept(namespace, &engine.sid.text(), None, out)
-            });
+        Self {
+            session: socketio::Session::new(version, core.socketio_limits.clone(), core.now),
+            state: State {
+                engine: engine.sid,
+                joined: Vec::new(),
+                acks: Vec::new(),
+                seq: 0,
+                awaited: VecDeque::new(),
+            },
         }
-        Self { session, state }
     }
 
-    pub(crate) fn subscriptions(&self) -> &[SubscriptionId] {
-        &self.state.subscriptions
+    /// Clients of protocol 4 are in the root without asking.
+    pub(crate) fn begin(&mut self, speaker: &mut Speaker<'_>) {
+        if let Some(socketio::Event::Connect { namespace, .. }) = self.session.begin() {
+            let Self { session, state } = self;
+            speaker.join(session, state, namespace, "/", Value::Null, None);
+        }
     }
 
     pub(crate) fn deadline(&self) -> Option<Time> {
-        self.session.deadline()
+        let ack = self.state.acks.iter().map(|ack| ack.until).min();
+        [self.session.deadline(), ack].into_iter().flatten().min()
     }
 
-    /// Ends a conversation that has joined no namespace in time.
-    pub(crate) fn tick(&mut self, now: Time) -> Result<(), Ending> {
-        self.session.tick(now).map_err(|_| Ending::TimedOut)
+    /// Ends a conversation that has joined no namespace in time, and waits no longer for acknowledgements that are due.
+    pub(crate) fn tick(&mut self, speaker: &mut Speaker<'_>) -> Result<(), Ending> {
+        let now = speaker.core.now;
+        self.session.tick(now).map_err(|_| Ending::TimedOut)?;
+        let due = self.state.acks.extract_if(.., |ack| ack.until <= now).collect();
+        speaker.give_up(&mut self.state, due, NoAck::Timeout);
+        Ok(())
     }
 
     /// What became of a publish.
@@ -128,15 +155,25 @@ impl SocketIo {
         });
     }
 
-    /// The connection is gone, and not because the client has left.
-    pub(crate) fn broke(&mut self, core: &mut Core) {
-        for pid in self
-            .state
-            .joined
-            .iter()
-            .filter_map(|joined| joined.pid.as_deref())
-        {
-            core.recoveries.broke(pid, self.state.engine, core.unix);
+    /// The connection is gone.
+    pub(crate) fn leave(&mut self, ending: Option<&Ending>, speaker: &mut Speaker<'_>) {
+        let reason = match ending {
+            None | Some(Ending::Finished | Ending::TooSlow) => Reason::TransportClosed,
+            Some(Ending::TimedOut) => Reason::PingTimeout,
+            Some(Ending::Violation(_)) => Reason::ParseError,
+            Some(Ending::ShuttingDown) => Reason::ServerShutdown,
+        };
+        let state = &mut self.state;
+        let acks = std::mem::take(&mut state.acks);
+        speaker.give_up(state, acks, NoAck::Gone);
+        while let Some(mut joined) = state.joined.pop() {
+            if let Some(pid) = &joined.pid {
+                speaker
+                    .core
+                    .recoveries
+                    .broke(pid, state.engine, speaker.core.unix);
+            }
+            speaker.part(&mut joined, reason);
         }
     }
 

@@ -69,6 +69,8 @@ struct Subscription {
     id: Option<Box<str>>,
     destination: Box<str>,
     ack: AckMode,
+    /// Whether it has a selector.
+    selects: bool,
     /// What its acknowledgements name it by.
     number: u32,
     to: Subscribed,
@@ -156,8 +158,9 @@ impl Stomp {
         }
     }
 
-    pub(crate) fn topics(&self) -> &[SubscriptionId] {
-        &self.state.topics
+    /// Something may have come that was not read.
+    pub(crate) fn heard(&mut self, now: Time) {
+        self.session.heard(now);
     }
 
     /// What was written at `now` counts as a heart-beat.
@@ -231,6 +234,9 @@ impl Stomp {
             self.accept_written(core);
         }
         let state = &mut self.state;
+        for id in state.topics.drain(..) {
+            core.unsubscribe(id);
+        }
         for subscription in state.subscriptions.drain(..) {
             if let Subscribed::Queue {
                 consumer, reached, ..

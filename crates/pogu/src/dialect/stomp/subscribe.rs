@@ -36,6 +36,13 @@ impl Speaker<'_> {
         version: Version,
     ) -> Result<(), Refusal> {
         self.check_room(state)?;
+        let selecting = || state.subscriptions.iter().filter(|known| known.selects).count();
+        if options.filter.is_some() && selecting() >= SELECTORS_MAX {
+            return Err(Refusal::new(
+                "too many selectors",
+                format!("a session has at most {SELECTORS_MAX} subscriptions with a selector"),
+            ));
+        }
         if let Some(id) = id
             && state
                 .subscriptions
@@ -129,7 +136,7 @@ impl Speaker<'_> {
             head: head.into(),
             lost,
         };
-        state.add(id, destination, options.ack, to);
+        state.add(id, destination, options, to);
         Ok(())
     }
 
@@ -167,7 +174,7 @@ impl Speaker<'_> {
             reached: 0,
             accepted: 0,
         };
-        state.add(id, destination, options.ack, to);
+        state.add(id, destination, options, to);
         Ok(())
     }
 
@@ -222,17 +229,21 @@ impl Speaker<'_> {
 }
 
 impl State {
-    fn add(&mut self, id: Option<&str>, destination: &str, ack: AckMode, to: Subscribed) {
+    fn add(&mut self, id: Option<&str>, destination: &str, options: &Options, to: Subscribed) {
         self.subscriptions.push(Subscription {
             id: id.map(Box::from),
             destination: destination.into(),
-            ack,
+            ack: options.ack,
+            selects: options.filter.is_some(),
             number: self.subscribed,
             to,
         });
         self.subscribed += 1;
     }
 }
+
+/// Subscriptions of a session that have a selector: each is asked of every message.
+const SELECTORS_MAX: usize = 32;
 
 /// What the headers of a SUBSCRIBE ask for beside its destination.
 pub(super) struct Options {
