@@ -1,10 +1,10 @@
 //! Engine.IO, protocol 4, and protocol 3 for clients of Socket.IO 1 and 2: sessions that begin on HTTP polling or on WebSocket.
 //!
 //! ```text
-//! GET  ?EIO=4&transport=polling                0{"sid":"…","upgrades":["websocket"],"pingInterval":…,"pingTimeout":…,"maxPayload":…}
-//! POST ?EIO=4&transport=polling&sid=…          4hello<1E>bAQID              → ok
-//! GET  ?EIO=4&transport=polling&sid=…          4hello<1E>4world             waits until there is something
-//! WS   ?EIO=4&transport=websocket&sid=…        2probe → 3probe, 5           the WebSocket takes over
+//! GET  ?EIO=4&transport=polling                → 0{"sid":"…","upgrades":["websocket"],"pingInterval":25000,…}
+//! POST ?EIO=4&transport=polling&sid=…          4hello<1E>bAQID → ok
+//! GET  ?EIO=4&transport=polling&sid=…          → 4hello<1E>4world      as soon as there is something
+//! WS   ?EIO=4&transport=websocket&sid=…        2probe → 3probe, then 5: the WebSocket takes over
 //! ```
 //!
 //! # Grammar

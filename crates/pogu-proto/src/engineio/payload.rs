@@ -10,7 +10,8 @@ use super::{Data, Form, Limits, Packet, PacketError, SEPARATOR, Version};
 pub struct Payload<'a> {
     form: Form,
     rest: &'a mut [u8],
-    limits: (usize, usize),
+    bytes_max: usize,
+    packets_max: usize,
     state: State,
     /// Packets that may still come.
     left: usize,
@@ -31,16 +32,16 @@ impl<'a> Payload<'a> {
         Self {
             form,
             rest: body,
-            limits: (limits.payload, limits.packets),
+            bytes_max: limits.payload,
+            packets_max: limits.packets,
             state: State::Begun,
             left: limits.packets,
         }
     }
 
     fn read(&mut self) -> Result<Option<Packet<'a>>, PacketError> {
-        let (bytes, packets) = self.limits;
-        if self.state == State::Begun && self.rest.len() > bytes {
-            return Err(PacketError::TooLong(bytes));
+        if self.state == State::Begun && self.rest.len() > self.bytes_max {
+            return Err(PacketError::TooLong(self.bytes_max));
         }
         loop {
             if self.rest.is_empty() {
@@ -49,7 +50,8 @@ impl<'a> Payload<'a> {
                     State::Between | State::Ended => Ok(None),
                 };
             }
-            self.left = self.left.checked_sub(1).ok_or(PacketError::TooMany(packets))?;
+            let left = self.left.checked_sub(1);
+            self.left = left.ok_or(PacketError::TooMany(self.packets_max))?;
             self.state = State::Between;
             let packet = match self.form {
                 Form::V4 => Some(self.separated()?),

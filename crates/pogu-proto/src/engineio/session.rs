@@ -12,6 +12,9 @@ use crate::Time;
 /// - at [`is_closed`](Self::is_closed), whether the WebSocket is to be closed and the session forgotten,
 /// - at [`output`](Self::output), where what waits to be said may go. What was made for polling when the WebSocket took over is
 ///   read again with [`Payload`](super::Payload) and sent there.
+///
+/// The WebSocket is the one that [`probe`](Self::probe) took up, or that the session began on. One that was refused or has failed is
+/// to be closed and heard no more, not even of its loss, as another may have come in its place.
 #[derive(Debug)]
 pub struct Session {
     limits: Arc<Limits>,
@@ -170,7 +173,8 @@ impl Session {
         self.poll = Poll::None;
     }
 
-    /// The poll that waits is to be answered with this packet, after what else there is to say on polling. Told once.
+    /// The poll that waits is to be answered with this packet, after what else there is to say on polling. Told once; then it waits no
+    /// more.
     pub fn answer(&mut self) -> Option<Packet<'static>> {
         let packet = match self.poll {
             Poll::None | Poll::Waiting => return None,

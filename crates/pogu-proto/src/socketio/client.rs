@@ -168,8 +168,8 @@ impl Client {
         }
     }
 
-    /// The id of the next acknowledgement that is asked for in a namespace, for an [`event`](super::event()) there; `None` when it is not joined,
-    /// and events are not to be sent there either.
+    /// The id of the next acknowledgement that is asked for in a namespace, for an [`event`](super::event()) there; `None` when it is
+    /// not joined, and events are not to be sent there either.
     pub fn next_id(&mut self, namespace: &str) -> Option<u64> {
         let place = self.find(namespace)?;
         let joined = self.namespaces.get_mut(place)?;

@@ -47,7 +47,7 @@ mod write;
 pub use args::{Arg, Args};
 pub use client::{Client, ClientEvent, Recovery, ServerViolation};
 pub use packet::{Packet, PacketError, is_namespace, is_reserved};
-pub use session::{Auth, Event, NamespaceId, Session, Violation};
+pub use session::{Auth, Event, NamespaceId, Resumption, Session, Violation};
 pub use write::{
     ack, connect, connected, disconnect, event, put_ack_head, put_array, put_event_head, refused,
 };

@@ -56,6 +56,16 @@ pub enum Auth<'e> {
     Query(&'e str),
 }
 
+/// What a client shows that was there before, on another connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resumption<'e> {
+    /// Its private id.
+    pub pid: Cow<'e, str>,
+    /// The last argument, being a string, of the last event that it has; which an application may have said. Before its first event a
+    /// client has none.
+    pub offset: Option<Cow<'e, str>>,
+}
+
 /// What a client said, lent until the next call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event<'e> {
@@ -67,8 +77,8 @@ pub enum Event<'e> {
         name: &'e str,
         /// What it shows.
         auth: Auth<'e>,
-        /// It was there before: its private id and, unless it has had none, the offset of the last event that it has.
-        recovery: Option<(Cow<'e, str>, Option<Cow<'e, str>>)>,
+        /// It says that it was there before.
+        resumption: Option<Resumption<'e>>,
     },
     /// An event.
     Event {
@@ -164,7 +174,7 @@ impl Session {
             namespace: NamespaceId(0),
             name: "/",
             auth: Auth::None,
-            recovery: None,
+            resumption: None,
         })
     }
 
@@ -318,7 +328,7 @@ impl Session {
             namespace: NamespaceId::at(place),
             name,
             auth,
-            recovery: data.and_then(recovery),
+            resumption: data.and_then(Resumption::parse),
         })
     }
 
@@ -373,6 +383,22 @@ impl Namespace {
     }
 }
 
+impl<'e> Resumption<'e> {
+    /// Reads it out of an object, where what it tells is strings.
+    fn parse(object: &'e str) -> Option<Self> {
+        let (mut pid, mut offset) = (None, Some(None));
+        for (key, value) in json::members(object) {
+            match key {
+                "pid" => pid = json::string(value),
+                "offset" => offset = json::string(value).map(Some),
+                _ => {}
+            }
+        }
+        let (pid, offset) = pid.zip(offset)?;
+        Some(Self { pid, offset })
+    }
+}
+
 fn event<'e>(said: Said<'e>, attachments: &'e [Bytes]) -> Event<'e> {
     let namespace = NamespaceId::at(said.namespace);
     let args = Args::new(said.args, attachments);
@@ -393,17 +419,4 @@ fn split_query(version: Version, name: &str) -> (&str, Option<&str>) {
         Some((name, query)) if version == Version::V3 => (name, Some(query)),
         _ => (name, None),
     }
-}
-
-/// The private id and the offset that an object tells, when what it tells is strings. Clients leave out the offset before their first event.
-fn recovery(object: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
-    let (mut pid, mut offset) = (None, Some(None));
-    for (key, value) in json::members(object) {
-        match key {
-            "pid" => pid = json::string(value),
-            "offset" => offset = json::string(value).map(Some),
-            _ => {}
-        }
-    }
-    pid.zip(offset)
 }

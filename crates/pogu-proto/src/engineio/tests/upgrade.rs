@@ -173,6 +173,7 @@ fn a_websocket_that_takes_too_long_is_closed() {
     }
 }
 
+/// CVE-2022-41940: a connection that is upgraded and reset at once.
 #[test]
 fn a_websocket_that_is_lost_before_it_took_over_is_no_loss() {
     for mut session in [probing(), probed()] {

@@ -1,5 +1,3 @@
-use std::borrow::Cow;
-
 use bytes::Bytes;
 
 use super::*;
@@ -38,12 +36,15 @@ fn namespaces_are_asked_for_and_granted() {
             namespace,
             name: said,
             auth: shown,
-            recovery,
+            resumption,
         } = event
         else {
             panic!("{event:?}");
         };
-        assert_eq!((namespace.index(), said, shown, recovery), (0, name, auth, None));
+        assert_eq!(
+            (namespace.index(), said, shown, resumption),
+            (0, name, auth, None)
+        );
         assert_eq!(session.name(namespace), None);
         assert_eq!(written(|out| session.accept(namespace, "s", None, out)), answer);
         assert_eq!(session.name(namespace), Some(name));
@@ -339,16 +340,18 @@ fn a_namespace_may_be_recovered() {
     ] {
         let mut session = session(Version::V4);
         let Ok(Some(Event::Connect {
-            recovery, namespace, ..
+            resumption,
+            namespace,
+            ..
         })) = hear(&mut session, text)
         else {
             panic!("{text}");
         };
-        let recovery = recovery.map(|(pid, offset)| (pid.into_owned(), offset.map(Cow::into_owned)));
-        assert_eq!(
-            recovery,
-            expect.map(|(pid, offset): (&str, Option<&str>)| (pid.to_owned(), offset.map(str::to_owned)))
-        );
+        let expect = expect.map(|(pid, offset): (&str, Option<&str>)| Resumption {
+            pid: pid.into(),
+            offset: offset.map(Into::into),
+        });
+        assert_eq!(resumption, expect, "{text}");
         let answer = written(|out| session.accept(namespace, "s", Some("p"), out));
         assert!(answer.ends_with(r#"{"sid":"s","pid":"p"}"#));
     }
@@ -361,7 +364,7 @@ fn clients_of_protocol_4() {
         namespace: root,
         name: "/",
         auth: Auth::None,
-        recovery: None,
+        resumption: None,
     }) = session.begin()
     else {
         panic!("they join / without asking");

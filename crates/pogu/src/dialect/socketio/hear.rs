@@ -37,12 +37,13 @@ impl Speaker<'_> {
                 namespace,
                 name,
                 auth,
-                recovery,
+                resumption,
             }) => {
-                let recovery = recovery.map(|(pid, offset)| (pid.into_owned(), offset.map(Cow::into_owned)));
+                let resumption =
+                    resumption.map(|shown| (shown.pid.into_owned(), shown.offset.map(Cow::into_owned)));
                 let name: Box<str> = name.into();
                 let auth = shown(auth);
-                self.join(session, state, namespace, &name, auth, recovery);
+                self.join(session, state, namespace, &name, auth, resumption);
             }
             Some(Event::Disconnect { namespace }) => self.left(state, namespace, Reason::ClientLeft),
             Some(Event::Event {
@@ -51,14 +52,12 @@ impl Speaker<'_> {
                 name,
                 args,
             }) => {
-                if self.hear_event(state, namespace, id, &name, &args) {
-                    self.send_away(session, state, namespace);
-                }
+                let leaves = self.hear_event(state, namespace, id, &name, &args);
+                self.send_away_if(leaves, session, state, namespace);
             }
             Some(Event::Ack { namespace, id, args }) => {
-                if self.acknowledged(state, namespace, id, &args) {
-                    self.send_away(session, state, namespace);
-                }
+                let leaves = self.acknowledged(state, namespace, id, &args);
+                self.send_away_if(leaves, session, state, namespace);
             }
         }
         Ok(())
@@ -78,7 +77,17 @@ impl Speaker<'_> {
         self.part(&mut joined, reason);
     }
 
-    pub(super) fn send_away(&mut self, session: &mut Session, state: &mut State, namespace: NamespaceId) {
+    /// Ends a namespace for a client that code wants to leave.
+    pub(super) fn send_away_if(
+        &mut self,
+        leaves: bool,
+        session: &mut Session,
+        state: &mut State,
+        namespace: NamespaceId,
+    ) {
+        if !leaves {
+            return;
+        }
         self.wrap
             .put(self.out, self.core, |out| session.leave(namespace, out));
         self.left(state, namespace, Reason::ServerLeft);

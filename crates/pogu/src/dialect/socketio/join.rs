@@ -54,9 +54,7 @@ impl Speaker<'_> {
         });
         self.wrap.append(self.out, &welcome);
         state.joined.push(joined);
-        if !stays {
-            self.send_away(session, state, namespace);
-        }
+        self.send_away_if(!stays, session, state, namespace);
     }
 
     fn turn_away(&mut self, session: &mut Session, namespace: NamespaceId, refusal: &Refusal) {
