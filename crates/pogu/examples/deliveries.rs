@@ -6,6 +6,8 @@
 //!
 //!     cargo run --release --example deliveries
 
+#![expect(clippy::print_stdout, reason = "a program says where it can be reached")]
+
 use std::time::Duration;
 
 use pogu::Server;
