@@ -16,6 +16,7 @@ mod long_poll;
 mod server;
 mod shutdown;
 mod slow;
+mod stomp;
 mod stream;
 mod udp;
 mod websocket;

@@ -1,0 +1,6 @@
+//! STOMP over real sockets, by a client of its own that knows nothing of the server's code.
+
+mod peer;
+mod session;
+
+pub(crate) use peer::Stomp;
