@@ -266,7 +266,7 @@ impl Peer {
                 Ok(None) => return Ok(()),
                 Err(violation) => return Err(Ending::Violation(violation.to_string())),
             };
-            let heard = if let Dialect::Handler(handler) = &self.dialect {
+            if let Dialect::Handler(handler) = &self.dialect {
                 core.counters.received(way, payload.len());
                 let mut socket = Socket {
                     deflate,
@@ -275,35 +275,26 @@ impl Peer {
                     close: None,
                 };
                 handler(&mut socket, Incoming { kind, payload });
-                match socket.close {
-                    None => Ok(()),
-                    Some((code, reason)) => Err((code, Ending::Finished, reason)),
+                if let Some((code, reason)) = socket.close {
+                    session.close(core.now, code, &reason, &mut core.codec, &mut self.out);
+                    return Err(Ending::Finished);
                 }
-            } else {
-                let mut speaker = Speaker {
-                    id: self.id,
-                    wrap,
-                    way,
-                    out: &mut self.out,
-                    catching_up: &mut self.catching_up,
-                    core,
-                    units: 0,
-                };
-                let input = match kind {
-                    ws::Kind::Text => Input::Text(payload),
-                    ws::Kind::Binary => Input::Binary(payload),
-                };
-                speaker
-                    .hear(&mut self.dialect, input)
-                    .map_err(|ending| match ending {
-                        Ending::Violation(why) => (1008, Ending::Violation(why.clone()), why),
-                        other => (1000, other, String::new()),
-                    })
-            };
-            if let Err((code, ending, reason)) = heard {
-                session.close(core.now, code, &reason, &mut core.codec, &mut self.out);
-                return Err(ending);
+                continue;
             }
+            let mut speaker = Speaker {
+                id: self.id,
+                wrap,
+                way,
+                out: &mut self.out,
+                catching_up: &mut self.catching_up,
+                core,
+                units: 0,
+            };
+            let input = match kind {
+                ws::Kind::Text => Input::Text(payload),
+                ws::Kind::Binary => Input::Binary(payload),
+            };
+            speaker.hear(&mut self.dialect, input)?;
         }
     }
 
@@ -381,7 +372,10 @@ impl Peer {
         let (code, name, why) = match ending {
             Ending::ShuttingDown => (1001, "shutting-down", "the server is shutting down"),
             Ending::TooSlow => (1008, "too-slow", "messages came faster than they were read"),
-            _ => return,
+            // The dialect has had its say; its answers may still wait for that of a publish, and a Close follows them all.
+            Ending::Violation(why) => return self.close(1008, why, core),
+            Ending::Finished => return self.close(1000, "", core),
+            Ending::TimedOut => return,
         };
         let wrap = self.wrap();
         let farewell = &mut self.farewell;
@@ -396,6 +390,13 @@ impl Peer {
             (Carrier::Sse { .. }, _) => sse::comment(why, farewell),
             (_, Dialect::Pogu(_)) => wrap.put(farewell, core, |out| pogu::bye(name, why, out)),
             _ => {}
+        }
+    }
+
+    /// Has the Close of a WebSocket be its last word, unless it was said.
+    fn close(&mut self, code: u16, why: &str, core: &mut Core) {
+        if let Carrier::WebSocket(session) = &mut self.carrier {
+            session.close(core.now, code, why, &mut core.codec, &mut self.farewell);
         }
     }
 

@@ -387,6 +387,16 @@ fn the_pogu_dialect_rides_on_messages() {
 }
 
 #[test]
+fn what_was_asked_before_the_end_is_answered_before_the_close() {
+    let server = Running::start();
+    let mut socket = Socket::open_with(&server, "/pogu", false, &["PUB a :x", "PUB b :y", "QUIT"]);
+    assert!(socket.hear_text().starts_with("OK seq=1"));
+    assert!(socket.hear_text().starts_with("OK seq=2"));
+    assert!(socket.hear_text().starts_with("BYE quit"));
+    assert_eq!(socket.hear(), Heard::Close(Some(1000)));
+}
+
+#[test]
 fn a_silent_connection_is_pinged_and_given_up() {
     let server = Running::with("[websocket]\nping-interval = \"20ms\"\npong-timeout = \"20ms\"\n");
     let mut silent = server.connect();

@@ -432,3 +432,50 @@ fn connections_and_messages_are_counted_by_their_way() {
     server.await_metric(&refused, before + 2);
     server.await_metric(&["pogu_connections{", "\"stomp\""], 0);
 }
+
+#[test]
+fn on_a_websocket_messages_are_pieces_of_one_stream() {
+    let server = Running::start();
+    for length in [1, 2, 7, CONVERSATION.len()] {
+        let mut stomp = Stomp::on_socket(Socket::open(&server, "/stomp"));
+        for piece in CONVERSATION.chunks(length) {
+            stomp.socket().say_bytes(piece);
+        }
+        hear_conversation(&mut stomp, &format!("pieces of {length}"));
+        assert!(stomp.closed.is_some());
+    }
+}
+
+#[test]
+fn receipts_come_in_the_order_of_their_frames() {
+    let server = Running::start();
+    for mut stomp in [Stomp::new(&server), Stomp::websocket(&server)] {
+        let mut frames = String::new();
+        let mut expected = Vec::new();
+        for round in 0..40 {
+            for head in [
+                format!("SEND\ndestination:/topic/{round}"),
+                format!("SEND\ndestination:/queue/{round}"),
+                format!("SUBSCRIBE\nid:{round}\nack:client\ndestination:/topic/other.{round}"),
+                "BEGIN\ntransaction:t".to_owned(),
+                "SEND\ndestination:/topic/in.transaction\ntransaction:t".to_owned(),
+                "COMMIT\ntransaction:t".to_owned(),
+                format!("UNSUBSCRIBE\nid:{round}"),
+            ] {
+                let (frame, receipt) = stomp.with_receipt(&head);
+                frames.push_str(&frame);
+                expected.push(receipt);
+            }
+        }
+        let (last, receipt) = stomp.with_receipt("DISCONNECT");
+        frames.push_str(&last);
+        expected.push(receipt);
+        stomp.say(frames);
+        let mut heard = Vec::new();
+        while let Some(frame) = stomp.hear_or_end() {
+            assert_eq!(frame.command, "RECEIPT", "{frame:?}");
+            heard.push(frame.the("receipt-id").to_owned());
+        }
+        assert_eq!(heard, expected);
+    }
+}
