@@ -54,7 +54,10 @@ pub(crate) struct Core {
     pub(crate) stomp_limits: stomp::ServerLimits,
     pub(crate) engineio_limits: Arc<engineio::Limits>,
     pub(crate) socketio_limits: Arc<socketio::Limits>,
+    /// Of a WebSocket whose messages are bodies.
     pub(crate) ws_limits: Arc<ws::Limits>,
+    /// Of one whose messages have a head of their own beside it.
+    pub(crate) ws_head_limits: Arc<ws::Limits>,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) signals: Rc<Signals>,
     pub(crate) recoveries: Arc<Recoveries>,
@@ -114,6 +117,10 @@ impl Core {
             },
             ..stomp::ServerLimits::default()
         };
+        let ws_head_limits = ws::Limits {
+            message: ws_limits.message.saturating_add(pogu_limits.head),
+            ..*ws_limits
+        };
         Self {
             index,
             hub,
@@ -125,6 +132,7 @@ impl Core {
             engineio_limits: Arc::new(engineio_limits),
             socketio_limits: Arc::new(socketio_limits),
             ws_limits,
+            ws_head_limits: ws_head_limits.into(),
             subscriptions: Subscriptions::new(usize::from(index)),
             signals,
             recoveries,

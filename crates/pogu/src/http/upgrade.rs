@@ -42,7 +42,7 @@ pub(super) fn topic(lane: &Shared, request: &Request<Incoming>, path: &str, orig
         Ok(purpose) => purpose,
         Err(error) => return Answer::Reply(problem(error)),
     };
-    upgrade(lane, request, origin_allowed, Extras::DEFLATE, |socket| Session {
+    upgrade(lane, request, origin_allowed, Extras::BODIES, |socket| Session {
         subscription: Some(subscription),
         ..Session::new(Carrier::WebSocket(socket), Dialect::Plain(plain))
     })
@@ -50,7 +50,7 @@ pub(super) fn topic(lane: &Shared, request: &Request<Incoming>, path: &str, orig
 
 /// `/pogu`: the pogu dialect.
 pub(super) fn pogu(lane: &Shared, request: &Request<Incoming>, origin_allowed: bool) -> Answer {
-    upgrade(lane, request, origin_allowed, Extras::DEFLATE, |socket| {
+    upgrade(lane, request, origin_allowed, Extras::COMMANDS, |socket| {
         Session::new(Carrier::WebSocket(socket), Dialect::Pogu(Box::default()))
     })
 }
@@ -62,6 +62,7 @@ pub(super) fn stomp(lane: &Shared, request: &Request<Incoming>, origin_allowed: 
     let extras = Extras {
         deflate: false,
         protocols: &STOMP_PROTOCOLS,
+        has_heads: true,
     };
     upgrade(lane, request, origin_allowed, extras, |socket| {
         Session::new(Carrier::WebSocket(socket), dialect)
@@ -76,7 +77,7 @@ pub(super) fn engineio(
     base64: bool,
     origin_allowed: bool,
 ) -> Answer {
-    upgrade(lane, request, origin_allowed, Extras::NONE, |socket| {
+    upgrade(lane, request, origin_allowed, Extras::PACKETS, |socket| {
         let core = &lane.borrow().core;
         let engine = EngineIo::new(version, base64, Some(socket), core);
         let mut first = Vec::new();
@@ -94,7 +95,7 @@ pub(super) fn engineio(
 
 /// A WebSocket that is to take over a session of Engine.IO.
 pub(super) fn probe(lane: &Shared, request: &Request<Incoming>, sid: Sid, origin_allowed: bool) -> Answer {
-    upgrade(lane, request, origin_allowed, Extras::NONE, |socket| Session {
+    upgrade(lane, request, origin_allowed, Extras::PACKETS, |socket| Session {
         probed: Some(sid),
         ..Session::new(
             Carrier::WebSocket(socket),
@@ -110,7 +111,7 @@ pub(super) fn handler(
     handler: Handler,
     origin_allowed: bool,
 ) -> Answer {
-    upgrade(lane, request, origin_allowed, Extras::DEFLATE, |socket| {
+    upgrade(lane, request, origin_allowed, Extras::BODIES, |socket| {
         Session::new(Carrier::WebSocket(socket), Dialect::Handler(handler))
     })
 }
@@ -119,16 +120,23 @@ pub(super) fn handler(
 struct Extras {
     deflate: bool,
     protocols: &'static [&'static str],
+    /// Messages have a head of their own beside a body.
+    has_heads: bool,
 }
 
 impl Extras {
-    const NONE: Extras = Extras {
-        deflate: false,
-        protocols: &[],
-    };
-    const DEFLATE: Extras = Extras {
+    const BODIES: Extras = Extras {
         deflate: true,
         protocols: &[],
+        has_heads: false,
+    };
+    const COMMANDS: Extras = Extras {
+        has_heads: true,
+        ..Extras::BODIES
+    };
+    const PACKETS: Extras = Extras {
+        deflate: false,
+        ..Extras::COMMANDS
     };
 }
 
@@ -170,7 +178,12 @@ fn upgrade(
     }
     let socket = {
         let core = &lane.borrow().core;
-        ws::Session::new(ws::Role::Server, core.ws_limits.clone(), deflate, core.now)
+        let limits = if extras.has_heads {
+            &core.ws_head_limits
+        } else {
+            &core.ws_limits
+        };
+        ws::Session::new(ws::Role::Server, limits.clone(), deflate, core.now)
     };
     Answer::Session(head, Box::new(session(socket)))
 }

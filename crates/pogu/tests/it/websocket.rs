@@ -387,6 +387,16 @@ fn the_pogu_dialect_rides_on_messages() {
 }
 
 #[test]
+fn the_largest_body_has_room_beside_its_command() {
+    let server = Running::with("[limits]\nmessage = 100\n");
+    let mut socket = Socket::open(&server, "/pogu");
+    socket.say(&format!("PUB a :{}", "x".repeat(100)));
+    assert!(socket.hear_text().starts_with("OK seq=1"));
+    socket.say(&format!("PUB a :{}", "x".repeat(101)));
+    assert!(socket.hear_text().starts_with("ERR too-large seq=2"));
+}
+
+#[test]
 fn what_was_asked_before_the_end_is_answered_before_the_close() {
     let server = Running::start();
     let mut socket = Socket::open_with(&server, "/pogu", false, &["PUB a :x", "PUB b :y", "QUIT"]);

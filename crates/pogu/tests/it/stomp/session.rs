@@ -479,3 +479,52 @@ fn receipts_come_in_the_order_of_their_frames() {
         assert_eq!(heard, expected);
     }
 }
+
+#[test]
+fn what_is_no_frame_is_one_error_and_the_end() {
+    let server = Running::with("[limits]\nmessage = 1000\nhead = \"8KiB\"\nheaders = 40\n");
+    let long = "x".repeat(8 * 1024);
+    let headers: String = (0..41).map(|number| format!("h{number}:x\n")).collect();
+    for (bytes, message) in [
+        (b"SEND\ndestination\n\n\0".to_vec(), "malformed frame"),
+        (b"SEND\n:x\n\n\0".to_vec(), "malformed frame"),
+        (b"SEND\ndestination:/topic/a\0".to_vec(), "malformed frame"),
+        (
+            b"SEND\ndestination:/topic/a\n\xff:x\n\n\0".to_vec(),
+            "malformed frame",
+        ),
+        (
+            b"SEND\ndestination:/topic/a\ncontent-length:-1\n\n\0".to_vec(),
+            "malformed frame",
+        ),
+        (
+            b"SEND\ndestination:/topic/a\ncontent-length:1\n\nab\0".to_vec(),
+            "malformed frame",
+        ),
+        (
+            b"SEND\ndestination:/topic/a\ncontent-length:1001\n\n".to_vec(),
+            "limit exceeded",
+        ),
+        (
+            b"SEND\ndestination:/topic/a\ncontent-length:99999999999999999999999\n\n".to_vec(),
+            "limit exceeded",
+        ),
+        (
+            format!("SEND\ndestination:/topic/a\n\n{}", &long[..1001]).into_bytes(),
+            "limit exceeded",
+        ),
+        (format!("SEND\n{headers}").into_bytes(), "limit exceeded"),
+        (format!("SEND\ndestination:{long}").into_bytes(), "limit exceeded"),
+        (long.clone().into_bytes(), "limit exceeded"),
+    ] {
+        for mut stomp in [Stomp::new(&server), Stomp::websocket(&server)] {
+            stomp.say(&bytes);
+            stomp.is_refused(message);
+        }
+    }
+    for mut largest in [Stomp::new(&server), Stomp::websocket(&server)] {
+        largest.subscribe("1", "/topic/a");
+        largest.send("/topic/a", &long[..1000]);
+        assert_eq!(largest.hear_message().body.len(), 1000);
+    }
+}
