@@ -19,11 +19,8 @@ use crate::peer::Ending;
 
 /// What CONNECTED names.
 const SERVER: &str = concat!("pogu/", env!("CARGO_PKG_VERSION"));
-/// The heart-beats offered, in milliseconds; a client that wants none, or asks for fewer, gets so.
-const HEART_BEAT: HeartBeat = HeartBeat {
-    send: 10_000,
-    receive: 10_000,
-};
+/// Milliseconds between the heart-beats that are offered; a client that wants none, or asks for fewer, gets so.
+const HEART_BEAT: u32 = 10_000;
 
 /// Headers of a SEND that say something to the server and are not passed on, or that only the server may say.
 const OF_SEND: [&str; 9] = [
@@ -78,7 +75,7 @@ impl Speaker<'_> {
                     let accepted = Accepted {
                         session: &state.name,
                         server: SERVER,
-                        heart_beat: HEART_BEAT,
+                        heart_beat: heart_beat(connect.heart_beat),
                     };
                     session.accept(self.core.now, &accepted, &mut said);
                     self.say(state, |out| out.extend_from_slice(&said));
@@ -349,6 +346,18 @@ enum Answer {
     Now,
     /// With the outcome of a publish, or with the end of a transaction.
     Later,
+}
+
+/// A client that asks for more heart-beats than are usual gets them so, down to the least that a session knows.
+fn heart_beat(theirs: HeartBeat) -> HeartBeat {
+    let offer = |wanted| match wanted {
+        0 => HEART_BEAT,
+        wanted => HEART_BEAT.min(wanted),
+    };
+    HeartBeat {
+        send: offer(theirs.receive),
+        receive: offer(theirs.send),
+    }
 }
 
 fn short_text(text: &str) -> Result<Box<str>, Refusal> {

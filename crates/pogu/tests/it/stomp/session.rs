@@ -528,3 +528,41 @@ fn what_is_no_frame_is_one_error_and_the_end() {
         assert_eq!(largest.hear_message().body.len(), 1000);
     }
 }
+
+#[test]
+fn heart_beats_go_both_ways_and_silence_is_the_end() {
+    let server = Running::start();
+    let mut all = [
+        Stomp::on(server.connect()),
+        Stomp::on_socket(Socket::open(&server, "/stomp")),
+    ];
+    for stomp in &mut all {
+        // The least there is, whatever is asked.
+        let connected = stomp.connect("1.2", "heart-beat:1,1\n");
+        assert_eq!(connected.the("heart-beat"), "500,500");
+    }
+    for stomp in &mut all {
+        while stomp.waiting().is_empty() {
+            assert!(stomp.listen());
+        }
+        assert_eq!(stomp.waiting(), b"\n");
+        // It says nothing, not even that it is there.
+        let error = stomp.is_refused("no heart-beat");
+        assert!(error.text().contains("nothing heard for"));
+    }
+}
+
+#[test]
+fn who_asks_for_no_heart_beats_or_sends_some_stays() {
+    let server = Running::start();
+    let mut without = Stomp::connected(server.connect(), "1.2", "heart-beat:0,0\n");
+    let mut faithful = Stomp::connected(server.connect(), "1.2", "heart-beat:2000,2000\n");
+    // A beat for each of the server's, which come a quarter early; without them it would be the end after four seconds.
+    for _ in 0..3 {
+        assert!(faithful.listen());
+        faithful.try_say("\n").unwrap();
+    }
+    faithful.ask("BEGIN\ntransaction:t");
+    without.ask("BEGIN\ntransaction:t");
+    assert!(without.waiting().is_empty());
+}
