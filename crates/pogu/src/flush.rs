@@ -369,6 +369,7 @@ impl Lane {
             }
             note_progress(peer, n, core);
             peer.dialect.forget_notes();
+            peer.dialect.wrote(core);
             core.counters.sent(way, messages);
             mailbox.drain_front(messages);
             if mailbox.is_empty() {
@@ -454,7 +455,6 @@ fn note_progress(peer: &mut Peer, written: usize, core: &mut Core) {
     if written == 0 {
         return;
     }
-    peer.dialect.wrote(core);
     peer.stalled = None;
     if let Some(until) = &mut peer.closing {
         *until = core.now + core.times.linger;

@@ -111,7 +111,7 @@ impl Dialect {
         }
     }
 
-    /// Something was written to the peer, and perhaps all that waited.
+    /// Messages of the mailbox were written to the peer.
     pub(crate) fn wrote(&mut self, core: &mut Core) {
         if let Dialect::Stomp(stomp) = self {
             stomp.wrote(core.now);

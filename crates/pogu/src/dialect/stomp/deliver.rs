@@ -112,6 +112,7 @@ impl Stomp {
                 *reached = delivery.number;
             }
             core.counters.sent(way, 1);
+            self.session.sent(core.now);
         }
     }
 

@@ -37,12 +37,17 @@ const OF_SEND: [&str; 9] = [
 
 impl Speaker<'_> {
     pub(crate) fn hear_stomp(&mut self, stomp: &mut Stomp, input: Input<'_>) -> Result<(), Ending> {
-        match input {
+        let before = self.out.len();
+        let heard = match input {
             Input::Bytes(reader) => self.hear_frames(stomp, reader),
             // Messages of a carrier are pieces of the one stream.
             Input::Text(piece) => self.hear_piece(stomp, piece, ws::Kind::Text),
             Input::Binary(piece) => self.hear_piece(stomp, piece, ws::Kind::Binary),
+        };
+        if self.out.len() > before {
+            stomp.wrote(self.core.now);
         }
+        heard
     }
 
     fn hear_piece(&mut self, stomp: &mut Stomp, piece: &[u8], kind: ws::Kind) -> Result<(), Ending> {

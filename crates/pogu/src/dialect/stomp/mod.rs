@@ -163,7 +163,7 @@ impl Stomp {
         self.session.heard(now);
     }
 
-    /// What was written at `now` counts as a heart-beat.
+    /// What is written at `now` counts as a heart-beat: frames do, what a WebSocket says by itself does not.
     pub(crate) fn wrote(&mut self, now: Time) {
         self.session.sent(now);
     }
@@ -191,6 +191,7 @@ impl Stomp {
         out: &mut Vec<u8>,
         core: &mut Core,
     ) -> Result<(), Ending> {
+        self.wrote(core.now);
         let version = self.version();
         let Self { session, state } = self;
         let at = state.awaited.iter().position(|awaited| awaited.seq == seq);

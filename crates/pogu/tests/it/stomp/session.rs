@@ -5,7 +5,7 @@ use std::io::Write;
 use super::Stomp;
 use super::peer::{connect_to, send};
 use crate::server::{Http, Running};
-use crate::websocket::Socket;
+use crate::websocket::{Heard, Socket};
 
 #[test]
 fn each_version_is_spoken_on_tcp_and_websocket() {
@@ -565,4 +565,49 @@ fn who_asks_for_no_heart_beats_or_sends_some_stays() {
     faithful.ask("BEGIN\ntransaction:t");
     without.ask("BEGIN\ntransaction:t");
     assert!(without.waiting().is_empty());
+}
+
+#[test]
+fn a_stomp_port_waits_for_connect_and_no_longer() {
+    // Ten seconds are a long time for a test; they are the server's own, and noise does not lengthen them.
+    let server = Running::with(
+        "[websocket]\nping-interval = \"1s\"\n\
+         [[listen]]\naddress = \"127.0.0.1:0\"\n\
+         [[listen]]\naddress = \"tcp://127.0.0.1:0\"\nprotocol = \"stomp\"\n",
+    );
+    std::thread::scope(|scope| {
+        let mut tcp = Stomp::on(connect_to(&server, 1));
+        scope.spawn(move || {
+            let mut noise = tcp.stream().try_clone().unwrap();
+            noise.write_all(b"\n\r\0").unwrap();
+            let noisy = std::thread::spawn(move || {
+                while noise.write_all(b"\n\0\r").is_ok() {
+                    std::thread::sleep(std::time::Duration::from_millis(200));
+                }
+            });
+            tcp.is_refused("connect timeout");
+            drop(tcp);
+            noisy.join().unwrap();
+        });
+        // It answers each ping of the server.
+        let mut websocket = Stomp::on_socket(Socket::open(&server, "/stomp"));
+        scope.spawn(move || websocket.is_refused("connect timeout"));
+    });
+}
+
+#[test]
+fn what_a_websocket_says_by_itself_is_no_heart_beat() {
+    let server = Running::start();
+    let mut stomp = Stomp::on_socket(Socket::open(&server, "/stomp"));
+    stomp.connect("1.2", "heart-beat:0,1000\n");
+    // The server answers each ping, and its beat is due all the same.
+    for _ in 0..100 {
+        stomp.socket().raw(b"\x89\x80\0\0\0\0");
+        match stomp.socket().hear() {
+            Heard::Pong(_) => std::thread::sleep(std::time::Duration::from_millis(100)),
+            Heard::Text(beat) => return assert_eq!(beat, "\n"),
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("no heart-beat in ten seconds");
 }
