@@ -72,6 +72,7 @@ impl Speaker<'_> {
             let (done, receipt) = match event {
                 Ok(None) => return Ok(()),
                 Err(violation) => {
+                    self.core.counters.refused(self.way);
                     self.say(state, |out| out.extend_from_slice(&said));
                     return Err(Ending::Violation(violation.to_string()));
                 }

@@ -427,7 +427,7 @@ fn connections_and_messages_are_counted_by_their_way() {
     let before = server.metric(&refused);
     tcp.say("UNSUBSCRIBE\nid:9\n\n\0");
     while tcp.hear_or_end().is_some() {}
-    websocket.say("UNSUBSCRIBE\nid:9\n\n\0");
+    websocket.say("NONSENSE\n\n\0");
     while websocket.hear_or_end().is_some() {}
     server.await_metric(&refused, before + 2);
     server.await_metric(&["pogu_connections{", "\"stomp\""], 0);
