@@ -2,5 +2,6 @@
 
 mod peer;
 mod session;
+mod topics;
 
 pub(crate) use peer::Stomp;
