@@ -31,6 +31,8 @@ pub(crate) struct Run {
     letters: Vec<Rc<Letter>>,
     /// What each message begins with, where that depends on its subscription; else empty.
     heads: Vec<Option<Rc<Head>>>,
+    /// The subscriptions of which a message tells what was lost before it.
+    noted: Vec<SubscriptionId>,
     pub(crate) messages: usize,
     /// The place of the last message.
     last: Option<Cursor>,
@@ -88,6 +90,7 @@ impl Runs {
                 form,
                 letters: Vec::new(),
                 heads: Vec::new(),
+                noted: Vec::new(),
                 messages: 0,
                 last: None,
                 bytes: Vec::new(),
@@ -99,6 +102,7 @@ impl Runs {
         run.form = form;
         run.letters.clear();
         run.heads.clear();
+        run.noted.clear();
         run.messages = 0;
         run.last = None;
         run.bytes.clear();
@@ -108,15 +112,14 @@ impl Runs {
             && mailbox
                 .front()
                 .is_some_and(|(first, _)| Rc::strong_count(first) > 1);
-        let mut noted = Vec::new();
         for (letter, subscription) in mailbox.iter().take(waiting) {
             if !run.bytes.is_empty() {
                 run.bytes.extend_from_slice(form.separator());
             }
             if has_heads {
                 let head = match dialect.noted_head(subscription) {
-                    Some(head) if !noted.contains(&subscription) => {
-                        noted.push(subscription);
+                    Some(head) if !run.noted.contains(&subscription) => {
+                        run.noted.push(subscription);
                         Some(head)
                     }
                     _ => dialect.head(subscription).cloned(),
@@ -368,7 +371,7 @@ impl Lane {
                 return Progress::Blocked;
             }
             note_progress(peer, n, core);
-            peer.dialect.forget_notes();
+            peer.dialect.forget_notes(&run.noted);
             peer.dialect.wrote(core);
             core.counters.sent(way, messages);
             mailbox.drain_front(messages);

@@ -97,10 +97,10 @@ impl Dialect {
         }
     }
 
-    /// They are told.
-    pub(crate) fn forget_notes(&mut self) {
+    /// Those of these subscriptions are told.
+    pub(crate) fn forget_notes(&mut self, noted: &[SubscriptionId]) {
         if let Dialect::Stomp(stomp) = self {
-            stomp.forget_notes();
+            stomp.forget_notes(noted);
         }
     }
 

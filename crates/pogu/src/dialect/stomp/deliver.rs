@@ -59,9 +59,15 @@ impl Stomp {
             })
     }
 
-    pub(crate) fn forget_notes(&mut self) {
+    /// What was lost is told for the subscriptions in `noted`.
+    pub(crate) fn forget_notes(&mut self, noted: &[SubscriptionId]) {
+        if noted.is_empty() {
+            return;
+        }
         for subscription in &mut self.state.subscriptions {
-            if let Subscribed::Topics { lost, .. } = &mut subscription.to {
+            if let Subscribed::Topics { ids, lost, .. } = &mut subscription.to
+                && ids.iter().any(|id| noted.contains(id))
+            {
                 *lost = Lost::default();
             }
         }

@@ -324,3 +324,29 @@ fn the_slow_are_disconnected_and_told_why() {
         slow.has_ended();
     }
 }
+
+#[test]
+fn what_one_subscription_lost_is_told_by_its_own_next_message() {
+    let server = slow_server("drop-oldest");
+    let mut slow = Stomp::connected(connect_narrow(server.address()), "1.2", "");
+    slow.subscribe("seldom", "/topic/slow.1");
+    slow.subscribe("often", "/topic/slow.0");
+    let mut publisher = Stomp::new(&server);
+    // Until all on the way is full, and the message of the one has given way to those of the other.
+    let body = format!("{:0BODY$}", 0);
+    let dropped = || server.metric(&["pogu_messages_dropped_total{", "oldest"]);
+    while dropped() == 0 {
+        publisher.publish("/topic/slow.0", &body);
+    }
+    publisher.publish("/topic/slow.1", &body);
+    let before = dropped();
+    while dropped() < before + 16 {
+        publisher.publish("/topic/slow.0", &body);
+    }
+    publisher.publish("/topic/slow.0", "1");
+    while slow.hear_message().number() == 0 {}
+    publisher.publish("/topic/slow.1", "2");
+    let message = slow.hear_message();
+    assert_eq!(message.the("subscription"), "seldom");
+    assert_eq!(message.the("missed"), "1");
+}
