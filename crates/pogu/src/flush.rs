@@ -117,14 +117,20 @@ impl Runs {
                 run.bytes.extend_from_slice(form.separator());
             }
             if has_heads {
-                let head = match dialect.noted_head(subscription) {
-                    Some(head) if !run.noted.contains(&subscription) => {
-                        run.noted.push(subscription);
-                        Some(head)
-                    }
-                    _ => dialect.head(subscription).cloned(),
-                };
                 // Without a head its subscription has ended meanwhile.
+                let mut head = dialect.head(subscription).cloned();
+                // A subscription to several patterns has one head, by whichever of them a message comes.
+                let is_told = |told: &SubscriptionId| {
+                    let told = dialect.head(*told).zip(head.as_ref());
+                    told.is_some_and(|(told, head)| Rc::ptr_eq(told, head))
+                };
+                if !shareable
+                    && let Some(noted) = dialect.noted_head(subscription)
+                    && !run.noted.iter().any(is_told)
+                {
+                    run.noted.push(subscription);
+                    head = Some(noted);
+                }
                 if let Some(head) = &head {
                     form.append_with(head, letter, codec, &mut run.bytes);
                 }

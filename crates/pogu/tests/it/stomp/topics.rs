@@ -350,3 +350,33 @@ fn what_one_subscription_lost_is_told_by_its_own_next_message() {
     assert_eq!(message.the("subscription"), "seldom");
     assert_eq!(message.the("missed"), "1");
 }
+
+#[test]
+fn what_was_lost_is_told_once_where_a_subscription_is_to_several_patterns() {
+    let server = slow_server("drop-oldest");
+    let mut slow = Stomp::connected(connect_narrow(server.address()), "1.2", "");
+    // The topic `slow.x` itself and all below it.
+    slow.subscribe("slow", "/topic/slow.x.#");
+    let mut publisher = Stomp::new(&server);
+    let body = format!("{:0BODY$}", 0);
+    let mut published = 0;
+    while server.metric(&["pogu_messages_dropped_total{", "oldest"]) == 0 {
+        for topic in ["/topic/slow.x", "/topic/slow.x.y"] {
+            publisher.publish(topic, &body);
+            published += 1;
+        }
+    }
+    publisher.publish("/topic/slow.x", "1");
+    published += 1;
+    let mut accounted = 0;
+    loop {
+        let message = slow.hear_message();
+        accounted += 1 + message
+            .header("missed")
+            .map_or(0, |missed| missed.parse().unwrap());
+        if message.number() == 1 {
+            break;
+        }
+    }
+    assert_eq!(accounted, published);
+}
