@@ -114,9 +114,9 @@ impl Speaker<'_> {
         if let Some(code) = joined.code.clone() {
             code.disconnect(&mut self.socket(joined, &mut Vec::new(), None), reason);
         }
-        for id in joined.subscriptions.drain(..) {
-            self.catching_up.retain(|other| *other != id);
-            self.core.unsubscribe(id);
+        for id in &joined.subscriptions {
+            self.catching_up.retain(|other| other != id);
+            self.core.unsubscribe(*id);
         }
     }
 }

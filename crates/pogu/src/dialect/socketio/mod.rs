@@ -166,14 +166,15 @@ impl SocketIo {
         let state = &mut self.state;
         let acks = std::mem::take(&mut state.acks);
         speaker.give_up(state, acks, NoAck::Gone);
-        while let Some(mut joined) = state.joined.pop() {
+        // They stay, as messages that still wait are events of theirs.
+        for joined in &mut state.joined {
             if let Some(pid) = &joined.pid {
                 speaker
                     .core
                     .recoveries
                     .broke(pid, state.engine, speaker.core.unix);
             }
-            speaker.part(&mut joined, reason);
+            speaker.part(joined, reason);
         }
     }
 

@@ -238,14 +238,16 @@ impl Stomp {
         for id in state.topics.drain(..) {
             core.unsubscribe(id);
         }
-        for subscription in state.subscriptions.drain(..) {
-            if let Subscribed::Queue {
+        state.subscriptions.retain(|subscription| match subscription.to {
+            Subscribed::Queue {
                 consumer, reached, ..
-            } = subscription.to
-            {
+            } => {
                 core.cancel(consumer, reached);
+                false
             }
-        }
+            // Messages that still wait are begun with its head.
+            Subscribed::Topics { .. } => true,
+        });
         for queue in state.temporary.drain(..) {
             core.hub.remove_queue(&queue);
         }

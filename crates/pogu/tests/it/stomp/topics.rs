@@ -304,9 +304,15 @@ fn the_slow_are_disconnected_and_told_why() {
     ];
     narrow[1].connect("1.2", "");
     narrow[1].subscribe("slow", "/topic/slow.>");
-    publish(&server, 1);
+    let mut publisher = Stomp::new(&server);
+    let mut published = 0;
+    // They are read at once, as who is told the end has a few seconds to go.
+    while server.metric(&["pogu_messages_dropped_total{", "disconnect"]) < 2 {
+        publisher.publish("/topic/slow.0", &format!("{published:0BODY$}"));
+        published += 1;
+    }
     for slow in &mut narrow {
-        let mut numbers = 0..MESSAGES;
+        let mut numbers = 0..published;
         let last = loop {
             let frame = slow.hear();
             if frame.command != "MESSAGE" {
@@ -379,4 +385,25 @@ fn what_was_lost_is_told_once_where_a_subscription_is_to_several_patterns() {
         }
     }
     assert_eq!(accounted, published);
+}
+
+#[test]
+fn what_waits_is_sent_before_the_last_word_of_a_server_that_stops() {
+    let mut server =
+        Running::with("[limits]\nmailbox = \"8MiB\"\n[[topics]]\npattern = \">\"\nhistory = 0\n");
+    let mut slow = Stomp::connected(connect_narrow(server.address()), "1.2", "");
+    slow.subscribe("1", "/topic/a");
+    let mut publisher = Stomp::new(&server);
+    let waiting = || server.metric(&["pogu_mailbox_messages"]);
+    let mut published = 0;
+    while waiting() < 100 {
+        publisher.publish("/topic/a", &format!("{published:0BODY$}"));
+        published += 1;
+    }
+    drop(publisher);
+    server.tell_to_stop();
+    for number in 0..published {
+        assert_eq!(slow.hear_message().number(), number);
+    }
+    slow.is_refused("the server is shutting down");
 }
