@@ -6,10 +6,13 @@ Then all publish at the same time, and all must have received in one order.
 import argparse
 import asyncio
 import base64
+import json
+import os
 import sys
 from dataclasses import dataclass, field
 
 from browser import Browser
+from message import EVENT, HEADERS
 from publishers import PUBLISHERS, curl_post
 from server import Server, free_port
 from subscribers import SUBSCRIBERS
@@ -18,6 +21,9 @@ TOPIC = "harbour"
 READY_SECONDS = 30
 ARRIVE_SECONDS = 5
 DOUBLES_SECONDS = 0.5
+
+# The ways that are packages of npm.
+OF_NPM = ["stompjs-ws"]
 
 TYPES = {
     "text": "text/plain",
@@ -33,13 +39,15 @@ PAGE_SCRIPT = """
     const utf8 = (text) => base64(new TextEncoder().encode(text));
 
     async function post(type, body) {
-        const answer = await fetch(url, {method: "POST", headers: {"Content-Type": type}, body: bytes(body)});
+        const headers = {"Content-Type": type, "Pogu-Event": %(event)s};
+        const answer = await fetch(url, {method: "POST", headers, body: bytes(body)});
         if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);
     }
 
     function listenToEvents() {
         const events = new EventSource(url);
-        events.onmessage = (event) => report(["eventsource", "text", utf8(event.data)]);
+        events.onmessage = (event) => report(["eventsource", "", utf8(event.data)]);
+        events.addEventListener(%(event)s, (event) => report(["eventsource", event.type, utf8(event.data)]));
     }
 
     const publishing = new Promise((resolve, reject) => {
@@ -111,8 +119,8 @@ class Harbour:
         if not isinstance(said, list):
             print(f"the page says: {said}")
             return
-        source, frame, body = said
-        self.hearers[source](frame, base64.b64decode(body))
+        source, told, body = said
+        self.hearers[source](told, base64.b64decode(body))
 
 
 class Inbox:
@@ -131,8 +139,8 @@ class Inbox:
     def copies(self, body):
         return [message for message in self.messages if message.body == body.bytes]
 
-    def fault(self, body):
-        """What is wrong with how this body arrived, or None."""
+    def fault(self, body, says):
+        """What is wrong with how this body arrived, of a publisher who says so much beside it, or None."""
         copies = self.copies(body)
         if not copies:
             last = self.messages[-1] if self.messages else "nothing"
@@ -144,6 +152,12 @@ class Inbox:
             return f"arrived as {message.type}"
         if message.frame is not None and (message.frame == "binary") != (body.kind == "binary"):
             return f"arrived in a {message.frame} frame"
+        event = EVENT if "event" in says else ""
+        if message.event is not None and message.event != event:
+            return f"arrived as the event {message.event!r}"
+        headers = HEADERS if "headers" in says else {}
+        if message.headers is not None and message.headers != headers:
+            return f"arrived with the headers {message.headers}"
         return None
 
     def end(self):
@@ -195,7 +209,7 @@ async def meet(harbour, inboxes, name):
 def tell(name, inbox, publish_faults):
     """Prints a cell and says whether it holds."""
     kinds = [kind for kind in publish_faults if inbox.carries(Body(name, kind))]
-    faults = {kind: publish_faults[kind] or inbox.fault(Body(name, kind)) for kind in kinds}
+    faults = {kind: publish_faults[kind] or inbox.fault(Body(name, kind), PUBLISHERS[name][2]) for kind in kinds}
     for kind, fault in faults.items():
         if fault:
             print(f"FAIL {name} → {inbox.name}: {kind} {fault}")
@@ -234,7 +248,7 @@ async def run(pogu):
     cells = []
     with Server(pogu, harbour.port, harbour.config()) as server:
         async with Browser(harbour.on_report) as harbour.browser:
-            await harbour.browser.run(PAGE_SCRIPT % {"http": harbour.http, "topic": TOPIC})
+            await harbour.browser.run(PAGE_SCRIPT % {"http": harbour.http, "topic": TOPIC, "event": json.dumps(EVENT)})
             inboxes = [Inbox(name, harbour) for name in SUBSCRIBERS]
             await ready(harbour, inboxes)
             published = {name: await meet(harbour, inboxes, name) for name in PUBLISHERS}
@@ -252,4 +266,11 @@ async def run(pogu):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pogu", required=True, help="the program to test")
-    sys.exit(0 if asyncio.run(run(parser.parse_args().pogu)) else 1)
+    parser.add_argument("--packages", help="the folder of the npm packages; without it their ways are left out")
+    options = parser.parse_args()
+    if options.packages:
+        os.environ["NODE_PATH"] = options.packages
+    else:
+        for name in OF_NPM:
+            del PUBLISHERS[name], SUBSCRIBERS[name]
+    sys.exit(0 if asyncio.run(run(options.pogu)) else 1)

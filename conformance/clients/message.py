@@ -7,26 +7,38 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 
+# What every publisher says that has a place for it.
+EVENT = "greet"
+HEADERS = {"from": "the matrix", "odd": "a:b\nc", "글": "🚢", "empty": ""}
+
+# Of a MESSAGE, what is not its publisher's.
+STOMP_HEADERS = {"subscription", "message-id", "ack", "destination", "content-type", "content-length", "cursor", "event"}
+
+
 @dataclass(frozen=True)
 class Message:
-    """What arrived, as far as its carrier tells: one without an envelope tells no type, only a WebSocket tells a frame."""
+    """What arrived, as far as its carrier tells: one without an envelope tells no type, only a WebSocket tells a frame. An event that was
+    not named is empty."""
 
     body: bytes
     type: str | None = None
     frame: str | None = None
+    event: str | None = None
+    headers: dict | None = None
 
 
 def from_json(text):
     """The JSON form, the same in polls, in streams and in the tool's output."""
     value = json.loads(text)
+    envelope = {"type": value["type"], "event": value.get("event", ""), "headers": value.get("headers", {})}
     if "base64" in value:
-        return Message(base64.b64decode(value["base64"], validate=True), value["type"])
+        return Message(base64.b64decode(value["base64"], validate=True), **envelope)
     if isinstance(value["data"], str) and "json" not in value["type"]:
-        return Message(value["data"].encode(), value["type"])
+        return Message(value["data"].encode(), **envelope)
     # JSON is passed on as it was written, so its text is compared and not its value.
     start = text.index('"data":') + len('"data":')
     _, end = json.JSONDecoder().raw_decode(text, start)
-    return Message(text[start:end].encode(), value["type"])
+    return Message(text[start:end].encode(), **envelope)
 
 
 def from_poll(text):
@@ -42,12 +54,12 @@ def from_poll(text):
     return messages, answer["next"]
 
 
-def from_text(text):
+def from_text(text, event=None):
     """The body alone, where only text can be carried: bytes are a data URL (RFC 2397)."""
     found = re.fullmatch(r"data:([^;,]+);base64,(.*)", text, re.DOTALL)
     if found:
-        return Message(base64.b64decode(found[2], validate=True), found[1])
-    return Message(text.encode())
+        return Message(base64.b64decode(found[2], validate=True), found[1], event=event)
+    return Message(text.encode(), event=event)
 
 
 def from_pogu(unit):
@@ -59,4 +71,11 @@ def from_pogu(unit):
     words = dict(word.split("=", 1) for word in head.decode().split(" ")[2:])
     if "len" in words:
         body = body[: int(words["len"])]
-    return Message(body, unquote(words.get("type", "text/plain")))
+    return Message(body, unquote(words.get("type", "text/plain")), event=unquote(words.get("event", "")))
+
+
+def from_stomp(headers, body):
+    """A MESSAGE of STOMP."""
+    assert headers["content-length"] == str(len(body)), headers
+    given = {name: value for name, value in headers.items() if name not in STOMP_HEADERS}
+    return Message(body, headers["content-type"], event=headers.get("event", ""), headers=given)

@@ -3,15 +3,22 @@
 import asyncio
 import base64
 import json
+import queue
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import stomp
 from websockets.asyncio.client import connect
+
+from message import EVENT, HEADERS
 
 PUBLISH_SECONDS = 20
 
 ALL = ("text", "lines", "json", "binary")
 # Where the client names no content type there is text and there are bytes.
 UNTYPED = ("text", "lines", "binary")
+
+STOMPJS = str(Path(__file__).with_name("stompjs.js"))
 
 
 async def output_of(*command, stdin=b""):
@@ -52,13 +59,13 @@ async def answer_of(process, said):
 def command_for(topic, body, eol=b"\n"):
     """`PUB` of the pogu dialect."""
     length = f" len={len(body.bytes)}" if body.kind in ("lines", "binary") else ""
-    head = f"PUB {topic} type={body.type}{length} :"
+    head = f"PUB {topic} event={EVENT} type={body.type}{length} :"
     return head.encode() + body.bytes + eol
 
 
 async def curl_post(harbour, body, *options):
     url = f"{harbour.http}/topics/{harbour.topic}"
-    command = ["curl", "-sS", "--fail-with-body", *options, "-H", f"Content-Type: {body.type}"]
+    command = ["curl", "-sS", "--fail-with-body", *options, "-H", f"Content-Type: {body.type}", "-H", f"Pogu-Event: {EVENT}"]
     answer = json.loads(await output_of(*command, "--data-binary", "@-", url, stdin=body.bytes))
     assert "cursor" in answer, answer
 
@@ -117,25 +124,59 @@ async def python_pogu(harbour, body):
         assert answer.startswith(b"OK"), answer
 
 
+async def stomp_py(harbour, body):
+    await asyncio.to_thread(send_by_stomp_py, harbour, body)
+
+
+def send_by_stomp_py(harbour, body):
+    connection = stomp.Connection12([("127.0.0.1", harbour.port)])
+    receipts = Receipts()
+    connection.set_listener("receipts", receipts)
+    connection.connect(wait=True)
+    headers = HEADERS | {"event": EVENT}
+    connection.send(f"/topic/{harbour.topic}", body.bytes, body.type, headers, receipt="sent")
+    receipts.queue.get(timeout=PUBLISH_SECONDS)
+    connection.disconnect()
+
+
+class Receipts(stomp.ConnectionListener):
+    def __init__(self):
+        self.queue = queue.Queue()
+
+    def on_receipt(self, frame):
+        self.queue.put(frame)
+
+
+async def stompjs(harbour, body):
+    headers = HEADERS | {"event": EVENT, "content-type": body.type}
+    said = {"body": base64.b64encode(body.bytes).decode(), "binary": body.kind == "binary", "headers": headers}
+    await output_of("node", STOMPJS, "pub", f"{harbour.ws}/stomp", f"/topic/{harbour.topic}", stdin=json.dumps(said).encode())
+
+
 def tool(via):
     async def publish(harbour, body):
-        options = ["--server", harbour.http, "--via", via, "--type", body.type, "--whole"]
+        options = ["--server", harbour.http, "--via", via, "--type", body.type, "--event", EVENT, "--whole"]
         await output_of(harbour.pogu, "pub", *options, harbour.topic, stdin=body.bytes)
 
     return publish
 
 
-# Each with the kinds of bodies that it can say.
+# What a publisher can say beside the body.
+NOTHING, NAMES, ALL_OF_IT = (), ("event",), ("event", "headers")
+
+# Each with the kinds of bodies that it can say, and what beside them.
 PUBLISHERS = {
-    "curl-post": (curl_post, ALL),
-    "curl-post-http2": (curl_post_http2, ALL),
-    "nc-tcp": (nc_tcp, ALL),
-    "nc-udp": (nc_udp, ALL),
-    "bound-line": (bound_line, ("text",)),
-    "bound-length": (bound_length, UNTYPED),
-    "bound-udp": (bound_udp, UNTYPED),
-    "browser-fetch": (browser_fetch, ALL),
-    "browser-websocket": (browser_websocket, UNTYPED),
-    "python-websocket": (python_websocket, UNTYPED),
-    "python-pogu": (python_pogu, ALL),
-} | {f"pogu-pub-{via}": (tool(via), ALL) for via in ("http", "ws", "tcp", "udp", "auto")}
+    "curl-post": (curl_post, ALL, NAMES),
+    "curl-post-http2": (curl_post_http2, ALL, NAMES),
+    "nc-tcp": (nc_tcp, ALL, NAMES),
+    "nc-udp": (nc_udp, ALL, NAMES),
+    "bound-line": (bound_line, ("text",), NOTHING),
+    "bound-length": (bound_length, UNTYPED, NOTHING),
+    "bound-udp": (bound_udp, UNTYPED, NOTHING),
+    "browser-fetch": (browser_fetch, ALL, NAMES),
+    "browser-websocket": (browser_websocket, UNTYPED, NOTHING),
+    "python-websocket": (python_websocket, UNTYPED, NOTHING),
+    "python-pogu": (python_pogu, ALL, NAMES),
+    "stomp-py-tcp": (stomp_py, ALL, ALL_OF_IT),
+    "stompjs-ws": (stompjs, ALL, ALL_OF_IT),
+} | {f"pogu-pub-{via}": (tool(via), ALL, NAMES) for via in ("http", "ws", "tcp", "udp", "auto")}

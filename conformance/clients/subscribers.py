@@ -1,14 +1,18 @@
 """Each way of receiving: a function that gives every message to `take`, for as long as it is let."""
 
 import asyncio
+import base64
+import json
 import re
 import socket
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
+import stomp
 from websockets.asyncio.client import connect
 
-from message import Message, from_json, from_pogu, from_poll, from_text
-from publishers import answer_of, output_of, running
+from message import Message, from_json, from_pogu, from_poll, from_stomp, from_text
+from publishers import STOMPJS, answer_of, output_of, running
 
 POLL_PAUSE = 0.1
 WAIT = 10
@@ -50,17 +54,19 @@ async def curl_ndjson(harbour, take):
 
 async def curl_sse(harbour, take, *options):
     async with curl_stream(harbour, "text/event-stream", *options) as curl:
-        data, has_id = [], False
+        data, event, has_id = [], "", False
         async for line in curl.stdout:
             field, _, value = line.decode().removesuffix("\n").partition(":")
             if field == "data":
                 data.append(value.removeprefix(" "))
+            elif field == "event":
+                event = value.removeprefix(" ")
             elif field == "id":
                 has_id = True
             elif field == "" and line == b"\n" and data:
                 assert has_id, data
-                take(from_text("\n".join(data)))
-                data, has_id = [], False
+                take(from_text("\n".join(data), event))
+                data, event, has_id = [], "", False
 
 
 async def curl_sse_http2(harbour, take):
@@ -143,7 +149,7 @@ async def repeating(act, pause):
 
 
 async def browser_eventsource(harbour, take):
-    hear = lambda _, body: take(from_text(body.decode()))
+    hear = lambda event, body: take(from_text(body.decode(), event))
     await from_browser(harbour, "eventsource", "listenToEvents()", hear)
 
 
@@ -172,15 +178,42 @@ async def python_pogu(harbour, take):
             hear_pogu(said.encode() if isinstance(said, str) else said, take)
 
 
+async def stomp_py(harbour, take):
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    connection = stomp.Connection12([("127.0.0.1", harbour.port)], auto_decode=False)
+    hear = lambda frame: loop.call_soon_threadsafe(take, from_stomp(frame.headers, frame.body))
+    connection.set_listener("ears", Ears(hear, lambda: loop.call_soon_threadsafe(ended.set)))
+    await asyncio.to_thread(connection.connect, wait=True)
+    try:
+        connection.subscribe(f"/topic/{harbour.topic}", "matrix")
+        await ended.wait()
+        raise EOFError("the connection has ended")
+    finally:
+        connection.disconnect()
+
+
+class Ears(stomp.ConnectionListener):
+    def __init__(self, hear, end):
+        self.on_message, self.on_disconnected = hear, end
+
+
+async def stompjs(harbour, take):
+    async with running("node", STOMPJS, "sub", f"{harbour.ws}/stomp", f"/topic/{harbour.topic}") as node:
+        async for line in node.stdout:
+            said = json.loads(line)
+            take(from_stomp(said["headers"], base64.b64decode(said["body"])))
+
+
 def tool(via):
     async def subscribe(harbour, take):
         options = ["--server", harbour.http, "--via", via, "--json"]
         async with running(harbour.pogu, "sub", *options, harbour.topic) as sub:
             async for line in sub.stdout:
-                message = from_json(line.decode())
+                # It prints the event, but not what only STOMP can say.
+                message = replace(from_json(line.decode()), headers=None)
                 # Server-sent events tell no type: there the tool says text of all that is not bytes.
                 is_untold = via == "sse" and message.type == "text/plain"
-                take(Message(message.body) if is_untold else message)
+                take(replace(message, type=None) if is_untold else message)
 
     return subscribe
 
@@ -200,4 +233,6 @@ SUBSCRIBERS = {
     "browser-websocket": browser_websocket,
     "python-websocket": python_websocket,
     "python-pogu": python_pogu,
+    "stomp-py-tcp": stomp_py,
+    "stompjs-ws": stompjs,
 } | {f"pogu-sub-{via}": tool(via) for via in ("sse", "stream", "longpoll", "poll", "ws", "tcp", "udp", "auto")}
