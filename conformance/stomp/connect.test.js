@@ -4,7 +4,7 @@
 const assert = require("node:assert/strict");
 const test = require("node:test");
 
-const { SUBPROTOCOLS, Versions, WAYS, open, refused, send, serve, start, subscribe, webSocket, within } = require("./harness");
+const { SUBPROTOCOLS, Versions, WAYS, open, refused, send, serve, start, subscribe, tcp, webSocket, within } = require("./harness");
 
 const server = serve();
 
@@ -69,6 +69,13 @@ test("both paths are one endpoint", async (t) => {
     );
     const inbox = await subscribe(one, "/topic/paths");
     await send(other, "/topic/paths", "across");
+    assert.equal((await inbox.next()).body, "across");
+});
+
+test("a port for STOMP alone", async (t) => {
+    const client = await open(t, { webSocketFactory: tcp(server, server.stompPort) });
+    const inbox = await subscribe(await open(t, { webSocketFactory: tcp(server) }), "/topic/ports");
+    await send(client, "/topic/ports", "across");
     assert.equal((await inbox.next()).body, "across");
 });
 

@@ -33,15 +33,22 @@ async function within(promise, what, ms = WAIT_MS) {
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A server for all tests of a file, with these lines in its configuration; its `port` is known once the tests run. */
+/**
+ * A server for all tests of a file, with these lines in its configuration. Once the tests run it has a `port` for every protocol and a
+ * `stompPort` for STOMP alone.
+ */
 function serve(config = "") {
     const server = {};
     before(async () => {
         assert.ok(process.env.POGU, "POGU names no server");
-        server.port = await freePort();
+        [server.port, server.stompPort] = [await freePort(), await freePort()];
+        const listen = [
+            `[[listen]]\naddress = "tcp://127.0.0.1:${server.port}"\n`,
+            `[[listen]]\naddress = "tcp://127.0.0.1:${server.stompPort}"\nprotocol = "stomp"\n`,
+        ];
         server.folder = fs.mkdtempSync(path.join(os.tmpdir(), "pogu-"));
         const file = path.join(server.folder, "pogu.toml");
-        fs.writeFileSync(file, `[[listen]]\naddress = "127.0.0.1:${server.port}"\n${config}`);
+        fs.writeFileSync(file, `${listen.join("")}${config}`);
         server.said = "";
         server.process = spawn(process.env.POGU, ["serve", "--config", file], { stdio: ["ignore", "pipe", "pipe"] });
         const hear = (text) => (server.said += text);
@@ -97,8 +104,8 @@ function webSocket(server, { path = "/stomp", protocols = SUBPROTOCOLS } = {}) {
 }
 
 /** A factory of sockets over TCP for stompjs 7. */
-function tcp(server) {
-    return () => new TCPWrapper("127.0.0.1", server.port);
+function tcp(server, port = server.port) {
+    return () => new TCPWrapper("127.0.0.1", port);
 }
 
 /** Each way in which stompjs 7 carries frames. */

@@ -1,6 +1,6 @@
-//! Real clients against the real server: curl, nc, a browser, Python's websockets and the tool itself.
+//! Real clients against the real server: curl, nc, a browser, Python's websockets, clients of STOMP and the tool itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
@@ -10,10 +10,17 @@ use crate::workspace::Workspace;
 use crate::{provide, shell};
 
 const REQUIREMENTS: &str = "conformance/clients/requirements.txt";
+const NODE: &str = "conformance/node";
+pub(crate) const NO_NODE: &str = "clients from npm need node and npm, version 20 or later";
 
 /// A message published by each way is received by all the others.
 pub(crate) fn matrix(workspace: &Workspace) -> Result<Outcome> {
-    drive(workspace, "matrix.py", &[])
+    let packages = node_packages(workspace)?;
+    let Some(packages) = packages.as_deref().and_then(Path::to_str) else {
+        println!("    {NO_NODE}: the matrix goes without them");
+        return drive(workspace, "matrix.py", &[]);
+    };
+    drive(workspace, "matrix.py", &["--packages", packages])
 }
 
 /// The code blocks of the README do what they say.
@@ -37,7 +44,13 @@ fn drive(workspace: &Workspace, script: &str, arguments: &[&str]) -> Result<Outc
     Ok(Outcome::Passed)
 }
 
-fn prepare(workspace: &Workspace) -> Result<PathBuf> {
+/// The packages of npm that drivers use, if there is a node for them.
+pub(crate) fn node_packages(workspace: &Workspace) -> Result<Option<PathBuf>> {
+    provide::node_packages(workspace, NODE)
+}
+
+/// What all drivers use beside them, and the Python that they run in.
+pub(crate) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
     provide::program("curl", "curl")?;
     provide::program("nc.openbsd", "netcat-openbsd")?;
     provide::program("chromium", "chromium")?;

@@ -11,6 +11,7 @@ mod clients;
 mod provide;
 mod shell;
 mod steps;
+mod stomp;
 mod tidy;
 mod workspace;
 

@@ -122,6 +122,34 @@ pub(crate) fn python_packages(workspace: &Workspace, python: &Path, requirements
     Ok(folder)
 }
 
+/// A folder with the npm packages of `folder` (a path under the root, of `package.json` and its lock), to be named in `NODE_PATH`;
+/// `None` without npm and a node whose test runner is no older than that of version 20.
+pub(crate) fn node_packages(workspace: &Workspace, folder: &str) -> Result<Option<PathBuf>> {
+    let is_new = ["--test-concurrency=1", "--test-timeout=1", "--eval", "0"];
+    if !shell::succeeds(Command::new("node").args(is_new)) || !shell::is_installed("npm") {
+        return Ok(None);
+    }
+    let installed = workspace.scratch("node");
+    let packages = installed.join("node_modules");
+    let source = workspace.root.join(folder);
+    let wanted = read(&source.join("package-lock.json"))?;
+    let stamp = installed.join("installed");
+    if fs::read_to_string(&stamp).is_ok_and(|had| had == wanted) && packages.is_dir() {
+        return Ok(Some(packages));
+    }
+    fs::create_dir_all(&installed).with_context(|| format!("cannot make {}", installed.display()))?;
+    write(&installed.join("package-lock.json"), &wanted)?;
+    write(
+        &installed.join("package.json"),
+        &read(&source.join("package.json"))?,
+    )?;
+    // Nothing that is installed needs to run a script of its own.
+    let install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+    shell::run(Command::new("npm").args(install).current_dir(&installed))?;
+    write(&stamp, &wanted)?;
+    Ok(Some(packages))
+}
+
 fn works(python: &Path, script: &str) -> bool {
     shell::succeeds(Command::new(python).args(["-c", script]))
 }

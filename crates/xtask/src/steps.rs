@@ -3,7 +3,7 @@ use std::time::Instant;
 use anyhow::{Result, bail, ensure};
 
 use crate::workspace::Workspace;
-use crate::{autobahn, clients, shell, tidy};
+use crate::{autobahn, clients, shell, stomp, tidy};
 
 /// One thing that must hold.
 struct Step {
@@ -60,6 +60,11 @@ const STEPS: &[Step] = &[
         name: "clients",
         about: "every way of publishing reaches every way of receiving",
         run: clients::matrix,
+    },
+    Step {
+        name: "stomp",
+        about: "clients of STOMP, from their registries",
+        run: stomp::clients,
     },
     Step {
         name: "examples",
