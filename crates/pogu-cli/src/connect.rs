@@ -13,14 +13,16 @@ use crate::{escape, input};
 /// Each line of standard input goes up: as a line over TCP, a datagram over UDP, a message over WebSocket and a POST over HTTP. What
 /// comes down is printed. The end of standard input ends nothing; Ctrl-C or the other side does.
 ///
-/// A tcp:// or udp:// URL with a topic in its path speaks the pogu dialect, one without is a bare socket.
+/// A tcp:// or udp:// URL with a topic in its path speaks the pogu dialect, one without is a bare socket. A stomp:// URL speaks STOMP: each
+/// line is a SEND to what its path names, a topic or a queue as in stomp://HOST/queue/jobs, and the bodies of its messages come down.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// tcp://HOST:PORT[/TOPIC], udp://HOST:PORT[/TOPIC], ws://HOST:PORT/PATH or http://HOST:PORT/topics/TOPIC
+    /// tcp://HOST:PORT[/TOPIC], udp://HOST:PORT[/TOPIC], ws://HOST:PORT/PATH, http://HOST:PORT/topics/TOPIC or stomp://HOST:PORT/TOPIC
     url: Target,
 
-    /// How messages come down an http URL: stream or sse
+    /// How messages come down an http URL: stream or sse. With stomp, any URL that names a topic speaks STOMP: over a WebSocket with
+    /// http and ws, else over TCP
     #[arg(long, value_name = "WAY", default_value = "stream")]
     via: Via,
 
@@ -35,7 +37,9 @@ Examples:
   pogu connect ws://127.0.0.1:7070/topics/chat
   pogu connect tcp://127.0.0.1:7070 --trace
   pogu connect udp://127.0.0.1:7070/chat
-  pogu connect http://127.0.0.1:7070/topics/chat --via sse";
+  pogu connect http://127.0.0.1:7070/topics/chat --via sse
+  pogu connect stomp://127.0.0.1:7070/chat
+  pogu connect ws://127.0.0.1:7070/topics/chat --via stomp";
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let trace = args.trace.then(|| Trace::new(print_step));

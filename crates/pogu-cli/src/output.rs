@@ -18,8 +18,15 @@ const LAST_MAX: Duration = Duration::from_secs(2);
 /// The writing end.
 #[derive(Debug)]
 pub(crate) struct Output {
-    pieces: mpsc::Sender<Vec<u8>>,
+    pieces: mpsc::Sender<Piece>,
     ended: oneshot::Receiver<io::Result<()>>,
+}
+
+#[derive(Debug)]
+struct Piece {
+    bytes: Vec<u8>,
+    /// Whom to tell once it is written.
+    written: Option<oneshot::Sender<()>>,
 }
 
 /// Nobody reads any more, or writing failed.
@@ -28,15 +35,19 @@ pub(crate) struct Gone;
 
 impl Output {
     pub(crate) fn start() -> Self {
-        let (pieces, mut receiver) = mpsc::channel::<Vec<u8>>(WAITING_MAX);
+        let (pieces, mut receiver) = mpsc::channel::<Piece>(WAITING_MAX);
         let (sender, ended) = oneshot::channel();
         std::thread::spawn(move || {
             let mut stdout = io::stdout().lock();
             let mut result = Ok(());
             while let Some(piece) = receiver.blocking_recv() {
-                result = stdout.write_all(&piece).and_then(|()| stdout.flush());
+                result = stdout.write_all(&piece.bytes).and_then(|()| stdout.flush());
                 if result.is_err() {
                     break;
+                }
+                if let Some(written) = piece.written {
+                    // Whoever waited may have been interrupted.
+                    let _ = written.send(());
                 }
             }
             // The program may have ended without waiting.
@@ -46,8 +57,20 @@ impl Output {
     }
 
     /// Hands over a piece; waits while many wait already.
-    pub(crate) async fn write(&self, piece: Vec<u8>) -> Result<(), Gone> {
+    pub(crate) async fn write(&self, bytes: Vec<u8>) -> Result<(), Gone> {
+        let piece = Piece { bytes, written: None };
         self.pieces.send(piece).await.map_err(|_| Gone)
+    }
+
+    /// Hands over a piece and waits until it is written.
+    pub(crate) async fn write_through(&self, bytes: Vec<u8>) -> Result<(), Gone> {
+        let (sender, written) = oneshot::channel();
+        let piece = Piece {
+            bytes,
+            written: Some(sender),
+        };
+        self.pieces.send(piece).await.map_err(|_| Gone)?;
+        written.await.map_err(|_| Gone)
     }
 
     /// Done once nobody reads any more.

@@ -19,13 +19,13 @@ use crate::target::ServerArgs;
 /// Publish messages to a topic
 ///
 /// The message is the argument. Without one, or with `-`, each line of standard input is a message, sent as it comes. The place of
-/// each message in the server's order, its cursor, is printed.
+/// each message in the server's order, its cursor, is printed; STOMP does not tell it.
 ///
-/// Each message goes with a key, so that one that is sent again after a broken connection is not doubled.
+/// Each message goes with a key, so that one that is sent again after a broken connection is not doubled. STOMP has no keys.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The topic, or a URL
+    /// The topic; or a URL; or with --via stomp a queue, as /queue/jobs
     #[arg(value_name = "TOPIC")]
     topic: String,
 
@@ -64,7 +64,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
     timeout: Duration,
 
-    /// Print a JSON object for each message: topic and cursor
+    /// Print a JSON object for each message: topic, and cursor where it is told
     #[arg(long)]
     json: bool,
 
@@ -79,6 +79,7 @@ Examples:
   pogu pub chat '{\"text\": \"hello\"}' --type application/json --event greet
   tail -f access.log | pogu pub logs --via ws --quiet
   pogu pub pictures.cat --whole --type image/png < cat.png
+  pogu pub /queue/jobs 'resize cat.png' --via stomp
   pogu pub load.test x --count 100000 --rate 5000 --via tcp --quiet";
 
 /// Messages that are on their way at a time.
@@ -271,11 +272,14 @@ impl Told<'_> {
         if self.args.quiet {
             return Ok(());
         }
-        let line = if self.args.json {
-            let [topic, cursor] = [self.topic, &receipt.cursor].map(serde_json::Value::from);
-            format!(r#"{{"topic":{topic},"cursor":{cursor}}}"#)
-        } else {
-            receipt.cursor
+        let line = match (self.args.json, receipt.cursor) {
+            (true, cursor) => {
+                let topic = serde_json::Value::from(self.topic);
+                let cursor = cursor.map(|cursor| format!(r#","cursor":{}"#, serde_json::Value::from(cursor)));
+                format!(r#"{{"topic":{topic}{}}}"#, cursor.unwrap_or_default())
+            }
+            (false, Some(cursor)) => cursor,
+            (false, None) => return Ok(()),
         };
         // A reader that has gone is noticed where it is waited for.
         let _ = self.output.write(format!("{line}\n").into_bytes()).await;

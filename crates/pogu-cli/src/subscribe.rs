@@ -20,10 +20,13 @@ use crate::target::ServerArgs;
 ///
 /// A connection that breaks is made anew and goes on after the last message; nothing is lost or doubled while the server's history
 /// reaches back, and where it does not, that is said on standard error.
+///
+/// By `--via stomp` it also takes from a queue, as /queue/jobs, of which each message goes to one subscriber. A message is acknowledged
+/// when it has been written; one that was not when this ends, or with --count is not wanted, goes to another.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The topic or pattern, in which * is one token and a last > one or more; or a URL
+    /// The topic or pattern, in which * is one token and a last > one or more; or a URL; or with --via stomp a queue
     #[arg(value_name = "TOPIC")]
     topic: String,
 
@@ -52,7 +55,9 @@ Examples:
   pogu sub chat
   pogu sub 'orders.>' --after last:10 --json
   pogu sub chat --count 1 --timeout 30s
-  pogu sub udp://127.0.0.1:7070/chat";
+  pogu sub udp://127.0.0.1:7070/chat
+  pogu sub /queue/jobs --via stomp
+  pogu sub stomp://127.0.0.1:7070/queue/jobs --count 1";
 
 /// How messages are printed.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +69,12 @@ struct Style {
 pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let (target, topic, via) = args.server.resolve(&args.topic)?;
     let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
-    let connecting = Subscriber::connect(&target, &topic, args.after.as_deref(), via, Options::default());
+    let mut options = Options::default();
+    if args.count.is_some() {
+        // What a queue delivers beyond would be kept from others for nothing.
+        options.prefetch = 1;
+    }
+    let connecting = Subscriber::connect(&target, &topic, args.after.as_deref(), via, options);
     let mut subscriber = tokio::select! {
         subscriber = connecting => subscriber?,
         _ = ctrl_c() => return Ok(Exit::Interrupted),
@@ -106,11 +116,17 @@ async fn print(
         };
         // All that has come is written at once.
         let mut piece = Vec::new();
+        let mut written = Vec::new();
         loop {
             if tell(&event, style, &mut piece)
                 && let Some(left) = &mut left
             {
                 *left -= 1;
+            }
+            if let Event::Message(message) = event
+                && subscriber.acknowledges()
+            {
+                written.push(message);
             }
             if left == Some(0) || piece.len() >= PIECE_BYTES {
                 break;
@@ -120,7 +136,21 @@ async fn print(
                 None => break,
             }
         }
-        if !piece.is_empty() && output.write(piece).await.is_err() || left == Some(0) {
+        if !written.is_empty() {
+            tokio::select! {
+                result = output.write_through(piece) => if result.is_err() {
+                    return Ok(Exit::Success);
+                },
+                _ = &mut interrupted => return Ok(Exit::Interrupted),
+            }
+            for message in &written {
+                // If it has ended, the next event says so.
+                let _ = subscriber.acknowledge(message).await;
+            }
+        } else if !piece.is_empty() && output.write(piece).await.is_err() {
+            return Ok(Exit::Success);
+        }
+        if left == Some(0) {
             return Ok(Exit::Success);
         }
     }

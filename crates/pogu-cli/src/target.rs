@@ -1,4 +1,4 @@
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use pogu_client::{Scheme, Target, Via};
 
 /// The server that topics without a URL are on.
@@ -13,7 +13,8 @@ pub(crate) struct ServerArgs {
     )]
     server: String,
 
-    /// How messages are carried: auto, http, sse, stream, longpoll, poll, ws, tcp or udp [default: what the URL says]
+    /// How messages are carried: auto, http, sse, stream, longpoll, poll, ws, tcp, udp or stomp [default:
+    /// what the URL says]. By stomp a TOPIC that begins with / is a destination as it is: /queue/NAME is a queue
     #[arg(long, value_name = "WAY")]
     via: Option<Via>,
 }
@@ -34,9 +35,14 @@ impl ServerArgs {
             Scheme::Ws => Via::Ws,
             Scheme::Tcp => Via::Tcp,
             Scheme::Udp => Via::Udp,
+            Scheme::Stomp => Via::Stomp,
             _ => Via::Auto,
         };
         let via = self.via.unwrap_or(by_scheme);
+        ensure!(
+            via == Via::Stomp || !topic.starts_with('/'),
+            "{topic} is a destination of STOMP and no topic; try it with --via stomp"
+        );
         Ok((target, topic, via))
     }
 }
@@ -76,6 +82,17 @@ mod tests {
             resolve(server, Some(Via::Sse), "tcp://o/x"),
             found("o:7070", "x", Via::Sse)
         );
+        assert_eq!(
+            resolve(server, Some(Via::Stomp), "/queue/jobs"),
+            found("h:1", "/queue/jobs", Via::Stomp)
+        );
+        assert_eq!(
+            resolve(server, None, "stomp://o/queue/jobs"),
+            found("o:7070", "/queue/jobs", Via::Stomp)
+        );
+        assert_eq!(resolve("stomp://h:1", None, "a"), found("h:1", "a", Via::Stomp));
+        assert_eq!(resolve(server, None, "/queue/jobs"), None);
+        assert_eq!(resolve(server, Some(Via::Ws), "stomp://o/queue/jobs"), None);
         assert_eq!(resolve(server, None, "http://o/"), None);
         assert_eq!(resolve("ftp://h", None, "chat"), None);
     }

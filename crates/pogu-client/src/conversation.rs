@@ -85,7 +85,7 @@ impl Conversation {
 
     /// Over a WebSocket.
     pub(crate) async fn ws(target: &Target, options: &Options) -> Result<Self, Error> {
-        let connection = WsConnection::open(target, &target.pogu_path(), options).await?;
+        let connection = WsConnection::open(target, &target.pogu_path(), &[], options).await?;
         Ok(Self {
             carrier: Carrier::Ws(Box::new(connection)),
             sent: 0,

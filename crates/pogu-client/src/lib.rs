@@ -14,7 +14,7 @@
 //! let draft = Draft { topic: "chat".into(), body: "hello".into(), ..Draft::default() };
 //! let receipt = publisher.publish(draft).await?.await?;
 //! let message = chat.next_message().await?;
-//! assert_eq!(message.cursor, receipt.cursor);
+//! assert_eq!(Some(message.cursor), receipt.cursor);
 //! # Ok(())
 //! # }
 //! ```
@@ -25,6 +25,7 @@
 
 mod backoff;
 mod conversation;
+mod deliveries;
 mod error;
 mod http;
 mod ladder;
@@ -36,6 +37,7 @@ mod pipe;
 mod publisher;
 mod recent;
 mod socket;
+mod stomp;
 mod subscriber;
 mod target;
 mod trace;

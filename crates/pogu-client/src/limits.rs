@@ -20,6 +20,15 @@ pub(crate) const DRAFTS_WAITING_MAX: usize = 64;
 /// Publications that are sent and not yet answered, over one WebSocket or TCP connection.
 pub(crate) const IN_FLIGHT_MAX: usize = 256;
 
+/// Messages of a queue that may be here and not acknowledged, over one connection.
+pub(crate) const PREFETCH_MAX: u16 = 512;
+
+/// Messages of a queue that are remembered while the caller has them, over all connections.
+pub(crate) const HELD_MAX: usize = 2 * PREFETCH_MAX as usize;
+
+/// Acknowledgements that wait for the connection of a subscriber before [`crate::Subscriber::acknowledge`] waits.
+pub(crate) const SETTLED_WAITING_MAX: usize = 256;
+
 /// Bytes read at once.
 pub(crate) const READ_BYTES: usize = 64 << 10;
 

@@ -8,7 +8,8 @@ pub struct Options {
     /// The longest wait for a connection, for a handshake and for the head of an answer.
     pub connect_timeout: Duration,
     /// With nothing heard for so long, a WebSocket or TCP connection is asked for a sign of life; with nothing heard for
-    /// twice as long, any connection is taken for dead and made anew.
+    /// twice as long, any connection is taken for dead and made anew. STOMP over TCP has signs of life as seldom as its server wants
+    /// them.
     pub idle_timeout: Duration,
     /// The first wait between attempts to connect again; each failure doubles it, and the wait is a random part of it.
     pub backoff_base: Duration,
@@ -16,6 +17,9 @@ pub struct Options {
     pub backoff_cap: Duration,
     /// How long a publisher tries to bring one message to the server before it gives up.
     pub publish_timeout: Duration,
+    /// How many messages of a queue may be here that are not acknowledged, from 1 to 512; other subscribers get the rest
+    /// meanwhile.
+    pub prefetch: u16,
     /// The wait between two requests of [`crate::Via::Poll`] when there was nothing new.
     pub poll_interval: Duration,
     /// Is told each step of every socket's life.
@@ -30,6 +34,7 @@ impl Default for Options {
             backoff_base: Duration::from_millis(250),
             backoff_cap: Duration::from_secs(10),
             publish_timeout: Duration::from_secs(30),
+            prefetch: 64,
             poll_interval: Duration::from_secs(1),
             trace: None,
         }

@@ -1,11 +1,12 @@
 use bytes::Bytes;
 use pogu_proto::pogu::Command;
+use pogu_proto::stomp::AckMode;
 use pogu_proto::ws::Kind;
 use tokio::time::{Duration, Instant, timeout};
 
 use crate::conversation::Conversation;
 use crate::limits::{BACKLOG_BYTES_MAX, DATAGRAM_BYTES_MAX, GOODBYE_MAX};
-use crate::link::{Link, Plan, PoguLink, Step, UdpLink};
+use crate::link::{Link, Plan, PoguLink, Step, StompLink, UdpLink};
 use crate::publisher::{Draft, Publisher};
 use crate::socket::{TcpConnection, UdpConnection};
 use crate::wire::{Moved, Wire};
@@ -24,6 +25,9 @@ const LONG: Duration = Duration::from_secs(3600);
 /// | `ws://host:port/any/path` | messages | messages |
 /// | `tcp://host:port/topic`, `udp://…` | `PUB` | `MSG` of a `SUB` |
 /// | `http://host:port/topics/topic` | `POST` | a stream, or Server-Sent Events |
+/// | `stomp://host:port/topic`, or any with [`Via::Stomp`] | `SEND` | `MESSAGE` of a `SUBSCRIBE` |
+///
+/// A message of a queue counts as done with once it is sent here.
 #[derive(Debug)]
 pub struct Pipe {
     plan: Plan,
@@ -52,6 +56,7 @@ enum Ends {
     Ws(Box<WsConnection>),
     PoguTcp(Box<PoguLink>),
     PoguUdp(Box<UdpLink>),
+    Stomp(Box<StompLink>),
     Http {
         down: Box<Link>,
         up: Box<Publisher>,
@@ -59,7 +64,8 @@ enum Ends {
 }
 
 impl Pipe {
-    /// Connects to what `target` names. `via` chooses between [`Via::Stream`] and [`Via::Sse`] for `http`.
+    /// Connects to what `target` names. `via` chooses between [`Via::Stream`] and [`Via::Sse`] for `http`, and with [`Via::Stomp`] it is
+    /// STOMP whatever the scheme.
     ///
     /// # Errors
     ///
@@ -75,7 +81,17 @@ impl Pipe {
             choosy: false,
         };
         let options = &plan.options;
+        let is_stomp = via == Via::Stomp || target.scheme == Scheme::Stomp;
         let ends = match (target.scheme, topic) {
+            (_, Some(_)) if is_stomp => Ends::Stomp(Box::new(
+                StompLink::open(&plan, after.as_deref(), AckMode::Auto).await?,
+            )),
+            _ if is_stomp => {
+                return Err(nothing_named(
+                    target,
+                    "STOMP needs a topic or a queue, as in stomp://127.0.0.1:7070/chat or stomp://127.0.0.1:7070/queue/jobs",
+                ));
+            }
             (Scheme::Tcp, None) => {
                 let trace = options.trace.as_ref();
                 let socket = TcpConnection::connect(target, trace, options.connect_timeout).await?;
@@ -90,7 +106,7 @@ impl Pipe {
             }
             (Scheme::Ws, _) => {
                 let path = target.path_and_query();
-                Ends::Ws(Box::new(WsConnection::open(target, &path, options).await?))
+                Ends::Ws(Box::new(WsConnection::open(target, &path, &[], options).await?))
             }
             (Scheme::Tcp, Some(_)) => {
                 let conversation = Conversation::tcp(target, options).await?;
@@ -105,12 +121,11 @@ impl Pipe {
                 let up = Box::new(Publisher::connect(target, Via::Http, options.clone()).await?);
                 Ends::Http { down, up }
             }
-            (Scheme::Http, None) => {
-                let why = "an http URL needs a topic, as in http://127.0.0.1:7070/topics/chat";
-                return Err(Error::BadUrl {
-                    url: target.to_string(),
-                    why: why.into(),
-                });
+            (Scheme::Http | Scheme::Stomp, _) => {
+                return Err(nothing_named(
+                    target,
+                    "an http URL needs a topic, as in http://127.0.0.1:7070/topics/chat",
+                ));
             }
         };
         Ok(Self { plan, ends })
@@ -122,6 +137,7 @@ impl Pipe {
             Ends::Tcp(wire) => wire.backlog(),
             Ends::Ws(connection) => connection.backlog(),
             Ends::PoguTcp(link) => link.backlog(),
+            Ends::Stomp(link) => link.backlog(),
             Ends::Udp { .. } | Ends::PoguUdp(_) | Ends::Http { .. } => 0,
         };
         backlog < BACKLOG_BYTES_MAX
@@ -169,6 +185,10 @@ impl Pipe {
                 Ok(())
             }
             Ends::PoguUdp(link) => link.say(&self.plan, &publish).await,
+            Ends::Stomp(link) => {
+                link.send(line);
+                Ok(())
+            }
             Ends::Http { up, .. } => {
                 let draft = Draft {
                     topic: topic.to_owned(),
@@ -203,10 +223,13 @@ impl Pipe {
                 }
                 Ends::PoguTcp(link) => link.next().await?,
                 Ends::PoguUdp(link) => link.next(&self.plan).await?,
+                Ends::Stomp(link) => link.next().await?,
                 Ends::Http { down, .. } => down.next(&self.plan).await?,
             };
             match step {
-                Step::Message(message) => return Ok(Some(Received::Message(message.body))),
+                Step::Message(message) | Step::Delivery { message, .. } => {
+                    return Ok(Some(Received::Message(message.body)));
+                }
                 Step::Gap(gap) => return Ok(Some(Received::Gap(gap))),
                 // Nothing that a pipe shows.
                 Step::Position(_) => {}
@@ -223,11 +246,19 @@ impl Pipe {
                 Ends::Ws(connection) => connection.close().await,
                 Ends::PoguTcp(link) => link.close().await,
                 Ends::PoguUdp(link) => link.close(&self.plan).await,
+                Ends::Stomp(link) => link.close().await,
                 Ends::Http { .. } => Ok(()),
             }
         };
         // A server that does not hear it notices the end of the connection.
         let _ = timeout(GOODBYE_MAX, saying).await;
+    }
+}
+
+fn nothing_named(target: &Target, why: &str) -> Error {
+    Error::BadUrl {
+        url: target.to_string(),
+        why: why.to_owned(),
     }
 }
 

@@ -3,7 +3,7 @@ use std::collections::{HashSet, VecDeque};
 /// How many cursors are remembered.
 const RECENT_MAX: usize = 1024;
 
-/// The cursors that came last, to tell a datagram that comes twice.
+/// The cursors that came last, to tell what comes twice.
 #[derive(Debug, Default)]
 pub(crate) struct Recent {
     order: VecDeque<String>,
@@ -24,6 +24,11 @@ impl Recent {
         }
         true
     }
+
+    /// Whether `cursor` came a short while ago.
+    pub(crate) fn has(&self, cursor: &str) -> bool {
+        self.set.contains(cursor)
+    }
 }
 
 #[cfg(test)]
@@ -36,6 +41,7 @@ mod tests {
         for number in 0..RECENT_MAX {
             assert!(recent.is_new(&number.to_string()));
         }
+        assert!(recent.has("0") && !recent.has("one more"));
         assert!(!recent.is_new("0"));
         assert!(recent.is_new("one more"));
         assert!(recent.is_new("0"), "it was forgotten");

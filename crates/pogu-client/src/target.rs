@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use crate::Error;
 
-/// The port of `tcp://`, `udp://` and bare addresses that name none: where `pogu serve` listens.
+/// The port of `tcp://`, `udp://`, `stomp://` and bare addresses that name none: where `pogu serve` listens.
 pub const DEFAULT_PORT: u16 = 7070;
 
 /// What a URL says about how to speak to a server.
@@ -18,6 +18,8 @@ pub enum Scheme {
     Tcp,
     /// `udp://`
     Udp,
+    /// `stomp://`: STOMP over TCP
+    Stomp,
 }
 
 impl Scheme {
@@ -28,13 +30,14 @@ impl Scheme {
             Scheme::Ws => "ws",
             Scheme::Tcp => "tcp",
             Scheme::Udp => "udp",
+            Scheme::Stomp => "stomp",
         }
     }
 
     fn default_port(self) -> u16 {
         match self {
             Scheme::Http | Scheme::Ws => 80,
-            Scheme::Tcp | Scheme::Udp => DEFAULT_PORT,
+            Scheme::Tcp | Scheme::Udp | Scheme::Stomp => DEFAULT_PORT,
         }
     }
 }
@@ -42,7 +45,7 @@ impl Scheme {
 /// Where a server is, and optionally which topic of it.
 ///
 /// Read from `http://host:port`, `http://host:port/topics/chat`, `ws://host:port/any/path`, `tcp://host:port/chat`,
-/// `udp://[::1]:7070` or `host:port`.
+/// `stomp://host:port/queue/jobs`, `udp://[::1]:7070` or `host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// How to speak.
@@ -60,14 +63,18 @@ pub struct Target {
 const TOPICS: &str = "/topics/";
 
 impl Target {
-    /// The topic or pattern that the URL names: after `/topics/` with `http` and `ws`, the whole path with `tcp` and `udp`.
+    /// The topic or pattern that the URL names: after `/topics/` with `http` and `ws`, else the path. There a path of several
+    /// segments, which is no topic, is a [STOMP destination](crate::Via::Stomp) and keeps its first `/`.
     pub fn topic(&self) -> Option<String> {
         let encoded = match self.scheme {
             Scheme::Http | Scheme::Ws => {
                 let at = self.path.rfind(TOPICS)?;
                 &self.path[at + TOPICS.len()..]
             }
-            Scheme::Tcp | Scheme::Udp => self.path.strip_prefix('/')?,
+            Scheme::Tcp | Scheme::Udp | Scheme::Stomp => match self.path.strip_prefix('/')? {
+                destination if destination.contains('/') => &self.path,
+                topic => topic,
+            },
         };
         if encoded.is_empty() {
             None
@@ -93,6 +100,11 @@ impl Target {
     /// The path of the pogu dialect's WebSocket endpoint.
     pub fn pogu_path(&self) -> String {
         format!("{}/pogu", self.prefix())
+    }
+
+    /// The path of the WebSocket endpoint for STOMP.
+    pub fn stomp_path(&self) -> String {
+        format!("{}/stomp", self.prefix())
     }
 
     /// Path and query for a request, at least `/`.
@@ -122,9 +134,11 @@ impl Target {
                     .path
                     .rfind(TOPICS)
                     .map_or(self.path.as_str(), |at| &self.path[..at]);
-                path.strip_suffix("/pogu").unwrap_or(path).trim_end_matches('/')
+                let own = ["/pogu", "/stomp"];
+                let before = own.iter().find_map(|own| path.strip_suffix(own));
+                before.unwrap_or(path).trim_end_matches('/')
             }
-            Scheme::Tcp | Scheme::Udp => "",
+            Scheme::Tcp | Scheme::Udp | Scheme::Stomp => "",
         }
     }
 }
@@ -148,6 +162,7 @@ impl FromStr for Target {
             Some(("ws", rest)) => (Scheme::Ws, rest),
             Some(("tcp", rest)) => (Scheme::Tcp, rest),
             Some(("udp", rest)) => (Scheme::Udp, rest),
+            Some(("stomp", rest)) => (Scheme::Stomp, rest),
             Some((scheme @ ("https" | "wss"), _)) => {
                 return Err(Error::TlsMissing {
                     scheme: scheme.to_owned(),
@@ -155,7 +170,7 @@ impl FromStr for Target {
             }
             Some((other, _)) => {
                 return Err(bad(&format!(
-                    "{other:?} is no scheme; there are http, ws, tcp and udp"
+                    "{other:?} is no scheme; there are http, ws, tcp, udp and stomp"
                 )));
             }
         };
@@ -288,6 +303,16 @@ mod tests {
             ("tcp://h/chat", Scheme::Tcp, "h", 7070, Some("chat")),
             ("udp://[::1]:9/chat", Scheme::Udp, "::1", 9, Some("chat")),
             ("tcp://[::1]", Scheme::Tcp, "::1", 7070, None),
+            ("stomp://h/chat", Scheme::Stomp, "h", 7070, Some("chat")),
+            (
+                "stomp://h:1/queue/jobs",
+                Scheme::Stomp,
+                "h",
+                1,
+                Some("/queue/jobs"),
+            ),
+            ("tcp://h/topic/a%20b", Scheme::Tcp, "h", 7070, Some("/topic/a b")),
+            ("stomp://h/", Scheme::Stomp, "h", 7070, None),
             ("localhost", Scheme::Http, "localhost", 7070, None),
             ("localhost:81/topics/x", Scheme::Http, "localhost", 81, Some("x")),
         ] {
@@ -333,6 +358,9 @@ mod tests {
         assert_eq!(parse("http://h/live/topics/a").pogu_path(), "/live/pogu");
         assert_eq!(parse("ws://h/pogu").topic_path("orders.>"), "/topics/orders.%3E");
         assert_eq!(parse("http://h/").pogu_path(), "/pogu");
+        assert_eq!(parse("http://h/live/topics/a").stomp_path(), "/live/stomp");
+        assert_eq!(parse("ws://h/live/stomp").stomp_path(), "/live/stomp");
+        assert_eq!(parse("stomp://h/queue/jobs").topic_path("x"), "/topics/x");
         assert_eq!(parse("tcp://h/chat").topic_path("x"), "/topics/x");
     }
 

@@ -21,13 +21,16 @@ pub enum Via {
     Tcp,
     /// The pogu dialect over UDP.
     Udp,
+    /// STOMP: over a WebSocket with `http` and `ws` URLs, else over TCP. Its destinations are `/topic/T` for a topic or pattern, and
+    /// any name that begins with `/` as it is: `/queue/jobs` is a queue, from which each message goes to one subscriber.
+    Stomp,
     /// What works best: subscribing tries WebSocket, stream, long poll and poll in this order, publishing is HTTP.
     Auto,
 }
 
 impl Via {
     /// Every way, in the order in which help texts list them.
-    pub const ALL: [Via; 9] = [
+    pub const ALL: [Via; 10] = [
         Via::Auto,
         Via::Http,
         Via::Sse,
@@ -37,6 +40,7 @@ impl Via {
         Via::Ws,
         Via::Tcp,
         Via::Udp,
+        Via::Stomp,
     ];
 
     /// The name used on the command line.
@@ -50,6 +54,7 @@ impl Via {
             Via::Ws => "ws",
             Via::Tcp => "tcp",
             Via::Udp => "udp",
+            Via::Stomp => "stomp",
             Via::Auto => "auto",
         }
     }
@@ -75,7 +80,7 @@ impl FromStr for Via {
 /// A name that is no [`Via`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no way of carrying messages; there are auto, http, sse, stream, longpoll, poll, ws, tcp and udp"
+    "{0:?} is no way of carrying messages; there are auto, http, sse, stream, longpoll, poll, ws, tcp, udp and stomp"
 )]
 pub struct UnknownVia(String);
 
@@ -88,7 +93,7 @@ mod tests {
         for via in Via::ALL {
             assert_eq!(via.name().parse(), Ok(via));
         }
-        assert!("stomp".parse::<Via>().is_err());
+        assert!("pigeon".parse::<Via>().is_err());
     }
 
     #[test]

@@ -25,12 +25,25 @@ pub(crate) struct WsConnection {
 }
 
 impl WsConnection {
-    /// Connects and upgrades at `path`, which may hold a query.
-    pub(crate) async fn open(target: &Target, path: &str, options: &Options) -> Result<Self, Error> {
+    /// Connects and upgrades at `path`, which may hold a query, to one of `protocols` or, without any or if the server knows none of
+    /// them, to none.
+    pub(crate) async fn open(
+        target: &Target,
+        path: &str,
+        protocols: &[&str],
+        options: &Options,
+    ) -> Result<Self, Error> {
         let socket = TcpConnection::connect(target, options.trace.as_ref(), options.connect_timeout).await?;
         let address = target.authority();
         let limit = options.connect_timeout;
-        let wire = timeout(limit, shake_hands(Wire::new(socket, Vec::new()), &address, path))
+        let request = Request {
+            host: &address,
+            path,
+            protocols,
+            headers: &[("User-Agent", USER_AGENT)],
+            ..Request::default()
+        };
+        let wire = timeout(limit, shake_hands(Wire::new(socket, Vec::new()), &request))
             .await
             .map_err(|_| Error::Silent {
                 address: address.clone(),
@@ -142,17 +155,12 @@ impl WsConnection {
 }
 
 /// Milliseconds of a far deadline, a year: a session without one waits for input alone.
-const FAR: u64 = 365 * 24 * 3600 * 1000;
+pub(crate) const FAR: u64 = 365 * 24 * 3600 * 1000;
 
-async fn shake_hands(mut wire: Wire, host: &str, path: &str) -> Result<Wire, Error> {
+async fn shake_hands(mut wire: Wire, request: &Request<'_>) -> Result<Wire, Error> {
+    let Request { host, path, .. } = *request;
     let mut key = [0; 16];
     getrandom::fill(&mut key).map_err(|error| no_randomness(host, error))?;
-    let request = Request {
-        host,
-        path,
-        headers: &[("User-Agent", USER_AGENT)],
-        ..Request::default()
-    };
     let refused = |error: HandshakeError| match error {
         HandshakeError::Request(_) => Error::BadUrl {
             url: path.to_owned(),
@@ -164,7 +172,7 @@ async fn shake_hands(mut wire: Wire, host: &str, path: &str) -> Result<Wire, Err
         },
         _ => Error::Violation(error.to_string()),
     };
-    let mut handshake = ClientHandshake::new(&request, key, &mut wire.out).map_err(refused)?;
+    let mut handshake = ClientHandshake::new(request, key, &mut wire.out).map_err(refused)?;
     let far = Instant::now() + Duration::from_millis(FAR);
     loop {
         match wire.wait(far).await.map_err(|error| Error::broken(host, error))? {
@@ -204,6 +212,6 @@ fn no_randomness(address: &str, error: getrandom::Error) -> Error {
     )
 }
 
-fn milliseconds(duration: Duration) -> u64 {
+pub(crate) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -4,10 +4,15 @@ mod body;
 mod pogu;
 mod poll;
 mod sse;
+mod stomp;
 mod stream;
 mod udp;
 
+use pogu_proto::stomp::AckMode;
+
 use crate::conversation::Conversation;
+use crate::deliveries::Deliveries;
+use crate::stomp::is_queue;
 use crate::{Error, Gap, Message, Options, Target, Via};
 
 use self::poll::PollLink;
@@ -15,6 +20,7 @@ use self::sse::SseLink;
 use self::stream::StreamLink;
 
 pub(crate) use self::pogu::PoguLink;
+pub(crate) use self::stomp::StompLink;
 pub(crate) use self::udp::UdpLink;
 
 /// What is subscribed to, and how to go about it.
@@ -31,6 +37,11 @@ pub(crate) struct Plan {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Message(Message),
+    /// A message of a queue, to be acknowledged by `ack`.
+    Delivery {
+        message: Message,
+        ack: String,
+    },
     Gap(Gap),
     /// Everything up to this cursor was seen.
     Position(String),
@@ -43,6 +54,7 @@ pub(crate) enum Link {
     Sse(SseLink),
     Pogu(Box<PoguLink>),
     Udp(UdpLink),
+    Stomp(Box<StompLink>),
 }
 
 impl Link {
@@ -62,6 +74,14 @@ impl Link {
                 Link::Pogu(Box::new(PoguLink::open(plan, after, conversation).await?))
             }
             Via::Udp => Link::Udp(UdpLink::open(plan, after).await?),
+            Via::Stomp => {
+                let link = if is_queue(&plan.pattern) {
+                    StompLink::open(plan, None, AckMode::ClientIndividual).await?
+                } else {
+                    StompLink::follow(plan, after).await?
+                };
+                Link::Stomp(Box::new(link))
+            }
             Via::Http | Via::Auto => {
                 return Err(Error::Unsupported(format!(
                     "{via} is no way to subscribe; try stream, sse or longpoll"
@@ -78,6 +98,15 @@ impl Link {
             Link::Sse(link) => link.next(plan).await,
             Link::Pogu(link) => link.next().await,
             Link::Udp(link) => link.next(plan).await,
+            Link::Stomp(link) => link.next().await,
+        }
+    }
+
+    /// Says which messages of a queue are done with.
+    pub(crate) fn acknowledge(&mut self, deliveries: &mut Deliveries) -> Result<(), Error> {
+        match self {
+            Link::Stomp(link) => deliveries.acks().try_for_each(|ack| link.acknowledge(&ack)),
+            _ => Ok(()),
         }
     }
 
@@ -87,6 +116,7 @@ impl Link {
             Link::Poll(_) | Link::Stream(_) | Link::Sse(_) => Ok(()),
             Link::Pogu(link) => link.close().await,
             Link::Udp(link) => link.close(plan).await,
+            Link::Stomp(link) => link.close().await,
         }
     }
 }

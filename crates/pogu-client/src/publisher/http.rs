@@ -101,6 +101,6 @@ fn receipt(answer: &[u8]) -> Result<Receipt, Error> {
     let answer: Answer = serde_json::from_slice(answer)
         .map_err(|error| Error::Violation(format!("the answer to a publication cannot be read: {error}")))?;
     Ok(Receipt {
-        cursor: answer.cursor,
+        cursor: Some(answer.cursor),
     })
 }

@@ -1,7 +1,8 @@
-//! Bringing messages to a server, each once, whatever becomes of the connections on the way.
+//! Bringing messages to a server, whatever becomes of the connections on the way.
 
 mod http;
-mod pogu;
+mod line;
+mod pipelined;
 mod udp;
 
 use std::pin::Pin;
@@ -15,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use self::http::HttpPublisher;
-use self::pogu::PoguPublisher;
+use self::pipelined::PipelinedPublisher;
 use self::udp::UdpPublisher;
 use crate::limits::{DRAFTS_WAITING_MAX, GOODBYE_MAX};
 use crate::{Error, Options, Target, Via};
@@ -23,7 +24,7 @@ use crate::{Error, Options, Target, Via};
 /// A message to be published.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Draft {
-    /// The topic.
+    /// The topic; by [`Via::Stomp`] also a destination, as `/queue/jobs`.
     pub topic: String,
     /// The body.
     pub body: Bytes,
@@ -32,7 +33,7 @@ pub struct Draft {
     /// The content type; without one the server takes the body for text if it is UTF-8.
     pub content_type: Option<String>,
     /// The idempotency key: a server that has seen it takes nothing and answers as it did then. Without one, a random key is
-    /// made, so that a message that is sent again after a cut is not doubled.
+    /// made, so that a message that is sent again after a cut is not doubled. STOMP has no keys.
     pub key: Option<String>,
 }
 
@@ -40,8 +41,8 @@ pub struct Draft {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
-    /// Its place in the server's order.
-    pub cursor: String,
+    /// Its place in the server's order; STOMP does not tell it.
+    pub cursor: Option<String>,
 }
 
 /// A receipt that is on its way.
@@ -52,12 +53,16 @@ pub struct Pending(oneshot::Receiver<Result<Receipt, Error>>);
 ///
 /// A message whose answer is lost is sent again with the same key until it is answered or [`Options::publish_timeout`] has passed.
 /// Over a WebSocket and TCP up to a few hundred messages are on their way at once; over HTTP and UDP one.
+///
+/// By [`Via::Stomp`] nothing that the server has accepted is lost either, but a message whose RECEIPT is lost comes twice, as STOMP
+/// has no keys.
 #[derive(Debug)]
 pub struct Publisher {
     jobs: mpsc::Sender<Job>,
     task: JoinHandle<()>,
     keys: Keys,
     timeout: Duration,
+    has_keys: bool,
 }
 
 /// A message on its way, with where to tell what became of it.
@@ -121,11 +126,14 @@ impl Publisher {
         debug!(%via, target = %plan.target, "publishing");
         let task = match via {
             Via::Http | Via::Auto => tokio::spawn(HttpPublisher::connect(plan).await?.run(receiver)),
-            Via::Ws | Via::Tcp => tokio::spawn(PoguPublisher::connect(plan, via).await?.run(receiver)),
+            Via::Ws | Via::Tcp | Via::Stomp => {
+                tokio::spawn(PipelinedPublisher::connect(plan, via).await?.run(receiver))
+            }
             Via::Udp => tokio::spawn(UdpPublisher::connect(plan).await?.run(receiver)),
             Via::Sse | Via::Stream | Via::LongPoll | Via::Poll => {
-                let why =
-                    format!("{via} carries messages from the server only; publish by http, ws, tcp or udp");
+                let why = format!(
+                    "{via} carries messages from the server only; publish by http, ws, tcp, udp or stomp"
+                );
                 return Err(Error::Unsupported(why));
             }
         };
@@ -134,6 +142,7 @@ impl Publisher {
             task,
             keys,
             timeout,
+            has_keys: via != Via::Stomp,
         })
     }
 
@@ -141,8 +150,12 @@ impl Publisher {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`] if the publisher has ended.
+    /// [`Error::Closed`] if the publisher has ended; [`Error::Unsupported`] for a key where there are none.
     pub async fn publish(&mut self, draft: Draft) -> Result<Pending, Error> {
+        if draft.key.is_some() && !self.has_keys {
+            let why = "STOMP has no idempotency keys; publish by http, ws, tcp or udp";
+            return Err(Error::Unsupported(why.into()));
+        }
         let (answer, pending) = oneshot::channel();
         let key = draft.key.clone().unwrap_or_else(|| self.keys.next());
         let job = Job {

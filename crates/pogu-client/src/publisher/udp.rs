@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use super::pogu::command;
+use super::line::command;
 use super::{Job, Plan, Receipt};
 use crate::Error;
 use crate::conversation::{Reply, parse};
@@ -138,6 +138,7 @@ impl Socket {
                     cursor: Some(cursor),
                     ..
                 }) if seq == self.sent && self.answered.is_new(&cursor) => {
+                    let cursor = Some(cursor);
                     return Ok(Some(Ok(Receipt { cursor })));
                 }
                 Ok(Reply::Refused {

@@ -23,7 +23,15 @@ use pogu_client::{Draft, Event, Message, Options, Publisher, Subscriber, Target,
 use tokio::time::timeout;
 
 /// Every way to subscribe but [`Via::Auto`] and [`Via::Udp`], which promises nothing.
-const RELIABLE: [Via; 6] = [Via::Sse, Via::Stream, Via::LongPoll, Via::Poll, Via::Ws, Via::Tcp];
+const RELIABLE: [Via; 7] = [
+    Via::Sse,
+    Via::Stream,
+    Via::LongPoll,
+    Via::Poll,
+    Via::Ws,
+    Via::Tcp,
+    Via::Stomp,
+];
 
 /// Longer than anything here takes; a test that waits so long fails.
 const PATIENCE: Duration = Duration::from_secs(60);

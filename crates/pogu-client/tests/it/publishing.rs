@@ -7,7 +7,10 @@ use crate::proxy::{Fate, Mood, Proxy};
 use crate::server::Harbour;
 use crate::{PATIENCE, draft, history, options, target};
 
-const WAYS: [Via; 5] = [Via::Http, Via::Auto, Via::Ws, Via::Tcp, Via::Udp];
+/// Those by which a message goes with a key.
+const KEYED: [Via; 5] = [Via::Http, Via::Auto, Via::Ws, Via::Tcp, Via::Udp];
+
+const WAYS: [Via; 6] = [Via::Http, Via::Auto, Via::Ws, Via::Tcp, Via::Udp, Via::Stomp];
 
 #[tokio::test]
 async fn many_are_published_in_order() {
@@ -27,10 +30,12 @@ async fn many_are_published_in_order() {
                     .unwrap(),
             );
         }
-        let mut last = String::new();
+        let mut last = None;
         for receipt in pending {
             let receipt = timeout(PATIENCE, receipt).await.unwrap().unwrap();
-            assert_ne!(receipt.cursor, last);
+            if via != Via::Stomp {
+                assert_ne!(receipt.cursor, last);
+            }
             last = receipt.cursor;
         }
         publisher.close().await;
@@ -42,7 +47,7 @@ async fn many_are_published_in_order() {
 #[tokio::test]
 async fn a_key_makes_one_of_two() {
     let harbour = Harbour::start();
-    for via in WAYS {
+    for via in KEYED {
         let topic = format!("key.{via}");
         let mut publisher = Publisher::connect(&target(harbour.address), via, options())
             .await
@@ -59,7 +64,7 @@ async fn a_key_makes_one_of_two() {
 #[tokio::test]
 async fn a_refused_message_does_not_hold_up_the_others() {
     let harbour = Harbour::start();
-    for via in WAYS {
+    for via in KEYED {
         let topic = format!("refused.{via}");
         let mut publisher = Publisher::connect(&target(harbour.address), via, options())
             .await

@@ -1,23 +1,24 @@
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use pogu_proto::pogu::Command;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::debug;
 
-use super::{Draft, Job, Plan, Receipt, goodbye};
+use super::line::{Answer, Line};
+use super::{Job, Plan, goodbye};
 use crate::backoff::Backoff;
-use crate::conversation::{Conversation, Reply};
 use crate::limits::{BACKLOG_BYTES_MAX, IN_FLIGHT_MAX};
 use crate::{Error, Via};
 
-/// The pogu dialect over a WebSocket or TCP, with many messages on their way.
+/// In place of a number: not sent over the current connection.
+const UNSENT: u64 = 0;
+
+/// A conversation with many messages on their way.
 #[derive(Debug)]
-pub(super) struct PoguPublisher {
+pub(super) struct PipelinedPublisher {
     plan: Plan,
     via: Via,
-    conversation: Option<Conversation>,
+    line: Option<Line>,
     /// Sent, or to be sent again, and not answered; in order, each with its number in the conversation.
     in_flight: VecDeque<(u64, Job)>,
     backoff: Backoff,
@@ -34,24 +35,14 @@ enum Left {
     Overdue,
 }
 
-pub(super) fn command<'a>(draft: &'a Draft, key: &'a str) -> Command<'a> {
-    Command::Publish {
-        topic: &draft.topic,
-        event: draft.event.as_deref().map(Cow::Borrowed),
-        content_type: draft.content_type.as_deref().map(Cow::Borrowed),
-        key: Some(Cow::Borrowed(key)),
-        body: &draft.body,
-    }
-}
-
-impl PoguPublisher {
+impl PipelinedPublisher {
     pub(super) async fn connect(plan: Plan, via: Via) -> Result<Self, Error> {
-        let conversation = Some(converse(&plan, via).await?);
+        let line = Some(Line::open(&plan, via).await?);
         let backoff = Backoff::new(plan.options.backoff_base, plan.options.backoff_cap);
         Ok(Self {
             plan,
             via,
-            conversation,
+            line,
             in_flight: VecDeque::new(),
             backoff,
             trouble: None,
@@ -61,17 +52,17 @@ impl PoguPublisher {
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         loop {
             // Without anything to say, a lost connection is not made anew.
-            if self.conversation.is_none() && self.in_flight.is_empty() {
+            if self.line.is_none() && self.in_flight.is_empty() {
                 match jobs.recv().await {
-                    Some(job) => self.in_flight.push_back((0, job)),
+                    Some(job) => self.in_flight.push_back((UNSENT, job)),
                     None => return,
                 }
             }
-            let Some(mut conversation) = self.reconnect().await else {
+            let Some(mut line) = self.reconnect().await else {
                 continue;
             };
-            match self.talk(&mut conversation, &mut jobs).await {
-                Left::Done => return goodbye(conversation.close()).await,
+            match self.talk(&mut line, &mut jobs).await {
+                Left::Done => return goodbye(line.close()).await,
                 Left::Broken(error @ Error::TooLarge(_)) => self.give_up_largest(error),
                 Left::Broken(error) => {
                     debug!(%error, waiting = self.in_flight.len(), "the connection broke");
@@ -87,24 +78,31 @@ impl PoguPublisher {
         }
     }
 
-    /// The conversation that there is, or a new one in which all that waits is said again; `None` once all that waits was given up.
-    async fn reconnect(&mut self) -> Option<Conversation> {
-        if let Some(conversation) = self.conversation.take() {
-            return Some(conversation);
+    /// The conversation that there is, or a new one in which all that waits is said again, or with [`UNSENT`] is to be; `None` once
+    /// all that waits was given up.
+    async fn reconnect(&mut self) -> Option<Line> {
+        if let Some(line) = self.line.take() {
+            return Some(line);
         }
         loop {
             let deadline = self.in_flight.front().map(|(_, job)| job.deadline)?;
             let attempt = async {
                 // Also after a conversation that opened and broke, or a server that ends each would be met without end.
                 sleep(self.backoff.next()).await;
-                converse(&self.plan, self.via).await
+                Line::open(&self.plan, self.via).await
             };
             let error = match timeout_at(deadline, attempt).await {
-                Ok(Ok(mut conversation)) => {
+                Ok(Ok(mut line)) => {
                     for (seq, job) in &mut self.in_flight {
-                        *seq = conversation.send(&command(&job.draft, &job.key));
+                        // Without a key, each time that it is said may be a message more. Where one of them has ended the conversation,
+                        // and would again, only one after the other tells which, and doubles none a second time.
+                        *seq = if line.has_keys() {
+                            line.send(&job.draft, &job.key)
+                        } else {
+                            UNSENT
+                        };
                     }
-                    return Some(conversation);
+                    return Some(line);
                 }
                 Ok(Err(error)) if !error.is_final() => {
                     debug!(%error, "trying again");
@@ -120,22 +118,26 @@ impl PoguPublisher {
     }
 
     /// Says what comes and hears the answers.
-    async fn talk(&mut self, conversation: &mut Conversation, jobs: &mut mpsc::Receiver<Job>) -> Left {
+    async fn talk(&mut self, line: &mut Line, jobs: &mut mpsc::Receiver<Job>) -> Left {
         loop {
+            if let Some((seq @ UNSENT, job)) = self.in_flight.front_mut() {
+                *seq = line.send(&job.draft, &job.key);
+            }
+            let all_sent = self.in_flight.back().is_none_or(|(seq, _)| *seq != UNSENT);
             let oldest = self.in_flight.front().map(|(_, job)| job.deadline);
-            let room = self.in_flight.len() < IN_FLIGHT_MAX && conversation.backlog() < BACKLOG_BYTES_MAX;
+            let room = all_sent && self.in_flight.len() < IN_FLIGHT_MAX && line.backlog() < BACKLOG_BYTES_MAX;
             tokio::select! {
                 biased;
                 job = jobs.recv(), if room => match job {
                     Some(job) => {
-                        let seq = conversation.send(&command(&job.draft, &job.key));
+                        let seq = line.send(&job.draft, &job.key);
                         self.in_flight.push_back((seq, job));
                     }
                     None if self.in_flight.is_empty() => return Left::Done,
-                    None => return self.drain(conversation).await,
+                    None => return self.drain(line).await,
                 },
-                reply = conversation.next() => match reply {
-                    Ok(reply) => self.hear(reply),
+                answer = line.next() => match answer {
+                    Ok(answer) => self.hear(answer),
                     Err(error) => return Left::Broken(error),
                 },
                 () = until(oldest) => return Left::Overdue,
@@ -144,10 +146,10 @@ impl PoguPublisher {
     }
 
     /// Hears the last answers.
-    async fn drain(&mut self, conversation: &mut Conversation) -> Left {
+    async fn drain(&mut self, line: &mut Line) -> Left {
         while let Some((_, job)) = self.in_flight.front() {
-            match timeout_at(job.deadline, conversation.next()).await {
-                Ok(Ok(reply)) => self.hear(reply),
+            match timeout_at(job.deadline, line.next()).await {
+                Ok(Ok(answer)) => self.hear(answer),
                 Ok(Err(error)) => return Left::Broken(error),
                 Err(_) => return Left::Overdue,
             }
@@ -175,20 +177,8 @@ impl PoguPublisher {
         self.trouble.take().unwrap_or(silent)
     }
 
-    fn hear(&mut self, reply: Reply) {
-        let (seq, result) = match reply {
-            Reply::Ok {
-                seq,
-                cursor: Some(cursor),
-                ..
-            } => (seq, Ok(Receipt { cursor })),
-            Reply::Refused {
-                seq: Some(seq),
-                code,
-                why,
-            } => (seq, Err(Error::Refused { code, why })),
-            _ => return,
-        };
+    fn hear(&mut self, answer: Answer) {
+        let Answer { seq, result } = answer;
         // Answers come in order, so it is the first one, or nearly.
         let Some(index) = self.in_flight.iter().position(|(number, _)| *number == seq) else {
             return;
@@ -198,13 +188,6 @@ impl PoguPublisher {
             self.trouble = None;
             job.tell(result);
         }
-    }
-}
-
-async fn converse(plan: &Plan, via: Via) -> Result<Conversation, Error> {
-    match via {
-        Via::Tcp => Conversation::tcp(&plan.target, &plan.options).await,
-        _ => Conversation::ws(&plan.target, &plan.options).await,
     }
 }
 
