@@ -1,5 +1,6 @@
 //! A connection that is cut anywhere: nothing is lost, nothing comes twice.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use pogu_client::{Error, Event, Publisher, Subscriber, Via};
@@ -9,10 +10,10 @@ use tokio::time::timeout;
 
 use crate::proxy::{Fate, Proxy};
 use crate::server::Harbour;
-use crate::{PATIENCE, bodies, draft, history, options, publish, target};
+use crate::{PATIENCE, STOMP, bodies, by, draft, history, options, publish};
 
 /// Runs `one` for each number, some at a time.
-async fn for_each<F>(numbers: impl Iterator<Item = usize>, one: impl Fn(usize) -> F)
+pub(crate) async fn for_each<F>(numbers: impl Iterator<Item = usize>, one: impl Fn(usize) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -33,13 +34,25 @@ where
 
 /// How many bytes lie between two cuts: of HTTP most are heads, whose every byte would take long and tell nothing new.
 fn step(via: Via) -> usize {
-    if matches!(via, Via::Ws | Via::Tcp) { 1 } else { 3 }
+    if matches!(via, Via::Ws | Via::Tcp | Via::Stomp) {
+        1
+    } else {
+        3
+    }
 }
 
 /// A subscriber behind `proxy`, tried until it opens: the first connection may be the one that is cut.
-async fn subscribe(proxy: &Proxy, topic: &str, via: Via) -> Subscriber {
+async fn subscribe(proxy: &Proxy, topic: &str, via: Via, scheme: &str) -> Subscriber {
     for _ in 0..10 {
-        match Subscriber::connect(&target(proxy.address), topic, Some("earliest"), via, options()).await {
+        match Subscriber::connect(
+            &by(scheme, proxy.address),
+            topic,
+            Some("earliest"),
+            via,
+            options(),
+        )
+        .await
+        {
             Ok(subscriber) => return subscriber,
             Err(error) => assert!(!error.is_final(), "{via}: {error}"),
         }
@@ -47,11 +60,17 @@ async fn subscribe(proxy: &Proxy, topic: &str, via: Via) -> Subscriber {
     panic!("{via}: it never opened");
 }
 
-async fn read_across_a_cut(address: std::net::SocketAddr, via: Via, at: usize, fates: Vec<Fate>) -> usize {
-    let topic = format!("cut.{via}.{at}");
+async fn read_across_a_cut(
+    address: SocketAddr,
+    via: Via,
+    scheme: &str,
+    at: usize,
+    fates: Vec<Fate>,
+) -> usize {
+    let topic = format!("cut.{via}.{scheme}.{at}");
     publish(address, &topic, &["one", "two", "three"]).await;
     let proxy = Proxy::start(address, fates).await;
-    let mut subscriber = subscribe(&proxy, &topic, via).await;
+    let mut subscriber = subscribe(&proxy, &topic, via, scheme).await;
     let first = bodies(&mut subscriber, 1).await;
     publish(address, &topic, &["four", "five"]).await;
     let rest = bodies(&mut subscriber, 4).await;
@@ -73,54 +92,61 @@ async fn read_across_a_cut(address: std::net::SocketAddr, via: Via, at: usize, f
 }
 
 /// Cuts the first connection all along what a whole one brings.
-async fn cut_everywhere(via: Via) {
+async fn cut_everywhere(via: Via, scheme: &'static str) {
     let harbour = Harbour::start();
     let address = harbour.address;
-    let bytes = read_across_a_cut(address, via, usize::MAX, vec![Fate::Whole]).await;
+    let bytes = read_across_a_cut(address, via, scheme, usize::MAX, vec![Fate::Whole]).await;
     assert!((100..5_000).contains(&bytes), "{via}: {bytes}");
     for_each((0..=bytes).step_by(step(via)), |at| async move {
-        read_across_a_cut(address, via, at, vec![Fate::CutDown(at), Fate::Whole]).await;
+        read_across_a_cut(address, via, scheme, at, vec![Fate::CutDown(at), Fate::Whole]).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn sse_survives_every_cut() {
-    cut_everywhere(Via::Sse).await;
+    cut_everywhere(Via::Sse, "http").await;
 }
 
 #[tokio::test]
 async fn stream_survives_every_cut() {
-    cut_everywhere(Via::Stream).await;
+    cut_everywhere(Via::Stream, "http").await;
 }
 
 #[tokio::test]
 async fn long_poll_survives_every_cut() {
-    cut_everywhere(Via::LongPoll).await;
+    cut_everywhere(Via::LongPoll, "http").await;
 }
 
 #[tokio::test]
 async fn poll_survives_every_cut() {
-    cut_everywhere(Via::Poll).await;
+    cut_everywhere(Via::Poll, "http").await;
 }
 
 #[tokio::test]
 async fn websocket_survives_every_cut() {
-    cut_everywhere(Via::Ws).await;
+    cut_everywhere(Via::Ws, "http").await;
 }
 
 #[tokio::test]
 async fn tcp_survives_every_cut() {
-    cut_everywhere(Via::Tcp).await;
+    cut_everywhere(Via::Tcp, "http").await;
+}
+
+#[tokio::test]
+async fn stomp_survives_every_cut() {
+    for scheme in STOMP {
+        cut_everywhere(Via::Stomp, scheme).await;
+    }
 }
 
 /// Publishes through `fates` and returns what the server then has.
-async fn publish_across_a_cut(address: std::net::SocketAddr, via: Via, at: &str, fates: Vec<Fate>) {
+async fn publish_across_a_cut(address: SocketAddr, via: Via, at: &str, fates: Vec<Fate>) {
     let topic = format!("pub.{via}.{at}");
     let proxy = Proxy::start(address, fates).await;
     let mut publisher = None;
     for _ in 0..10 {
-        match Publisher::connect(&target(proxy.address), via, options()).await {
+        match Publisher::connect(&by("http", proxy.address), via, options()).await {
             Ok(connected) => {
                 publisher = Some(connected);
                 break;

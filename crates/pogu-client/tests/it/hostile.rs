@@ -8,10 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::{PATIENCE, RELIABLE, options, target};
+use crate::{PATIENCE, RELIABLE, by, options, target};
 
 /// A peer that reads a first request and then does what `act` does.
-async fn peer<F>(act: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
+pub(crate) async fn peer<F>(act: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -110,7 +110,9 @@ async fn flood(head: &'static str, filler: &'static [u8], via: Via) -> Error {
     let mut options = options();
     options.backoff_base = Duration::from_secs(3600);
     options.backoff_cap = Duration::from_secs(3600);
-    let target = target(address);
+    options.connect_timeout = Duration::from_secs(1);
+    let scheme = if via == Via::Stomp { "stomp" } else { "http" };
+    let target = by(scheme, address);
     let connecting = Subscriber::connect(&target, "chat", Some("earliest"), via, options);
     let mut subscriber = match timeout(PATIENCE, connecting).await.expect("an end in time") {
         Ok(subscriber) => subscriber,
@@ -126,6 +128,8 @@ async fn flood(head: &'static str, filler: &'static [u8], via: Via) -> Error {
     };
     timeout(PATIENCE, lost).await.expect("an end in time")
 }
+
+const CONNECTED: &str = "CONNECTED\nversion:1.2\n\n\0";
 
 const LINE: &str = concat!(
     "data: ",
@@ -146,10 +150,32 @@ async fn endless_units_are_cut_off() {
         ("MSG chat cursor=a-1 :", b"x", Via::Tcp),
         ("MSG chat cursor=a-1 len=99999999999 :", b"x", Via::Tcp),
         ("MSG ", b"x", Via::Tcp),
+        ("", b"x", Via::Stomp),
+        (CONNECTED, b"x", Via::Stomp),
+        (CONNECTED, b"MESSAGE\na:b\n", Via::Stomp),
+        (
+            "CONNECTED\nversion:1.2\n\n\0MESSAGE\ncontent-length:99999999999\n\n",
+            b"x",
+            Via::Stomp,
+        ),
+        (
+            "CONNECTED\nversion:1.2\n\n\0MESSAGE\ndestination:/topic/chat\n\n",
+            b"x",
+            Via::Stomp,
+        ),
+        (CONNECTED, b"CONNECTED\n\n\0", Via::Stomp),
+        (
+            CONNECTED,
+            b"MESSAGE\ndestination:/topic/chat\nmessage-id:1\n\nwithout a cursor\0",
+            Via::Stomp,
+        ),
     ] {
         let error = flood(head, filler, via).await;
         assert!(matches!(error, Error::Violation(_)), "{via} {head:?}: {error}");
     }
+    // A sign of life is no answer.
+    let error = flood(CONNECTED, b"\n", Via::Stomp).await;
+    assert!(matches!(error, Error::Silent { .. }), "{error}");
     let error = flood("HTTP/1.1 101 ", b"x", Via::Ws).await;
     assert!(matches!(error, Error::Violation(_)), "{error}");
     let error = flood("HTTP/1.1 200 ", b"x", Via::Poll).await;

@@ -14,6 +14,8 @@ mod pipes;
 mod proxy;
 mod publishing;
 mod server;
+mod stomp;
+mod stomp_peers;
 mod subscribing;
 mod udp;
 
@@ -48,7 +50,14 @@ fn options() -> Options {
 }
 
 fn target(address: std::net::SocketAddr) -> Target {
-    format!("http://{address}").parse().unwrap()
+    by("http", address)
+}
+
+/// The schemes by whose URLs STOMP goes over a WebSocket and over TCP.
+const STOMP: [&str; 2] = ["ws", "stomp"];
+
+fn by(scheme: &str, address: std::net::SocketAddr) -> Target {
+    format!("{scheme}://{address}").parse().unwrap()
 }
 
 fn draft(topic: &str, body: &str) -> Draft {

@@ -34,6 +34,8 @@ async fn a_topic_is_a_pipe_over_every_scheme() {
         (format!("udp://{at}/pipe.udp"), Via::Auto),
         (format!("http://{at}/topics/pipe.stream"), Via::Stream),
         (format!("http://{at}/topics/pipe.sse"), Via::Sse),
+        (format!("stomp://{at}/pipe.stomp"), Via::Auto),
+        (format!("ws://{at}/topics/pipe.stomp.ws"), Via::Stomp),
     ] {
         let mut pipe = open(&url, via, options()).await.unwrap();
         for line in ["one", "", "zwei ü"] {
@@ -66,12 +68,20 @@ async fn bare_sockets_carry_what_is_typed() {
 }
 
 #[tokio::test]
-async fn a_url_without_a_topic_is_refused_over_http() {
+async fn a_url_without_a_topic_is_refused_where_it_needs_one() {
     let harbour = Harbour::start();
     let error = open(&format!("http://{}", harbour.address), Via::Stream, options())
         .await
         .unwrap_err();
     assert!(matches!(&error, Error::BadUrl { .. }), "{error}");
+    for url in ["stomp://{}", "stomp://{}/", "ws://{}/stomp"] {
+        let url = url.replace("{}", &harbour.address.to_string());
+        let error = open(&url, Via::Stomp, options()).await.unwrap_err();
+        assert!(
+            error.to_string().contains("/queue/jobs"),
+            "{url}: it says how to name one: {error}"
+        );
+    }
     let error = open(&format!("ws://{}/nothing", harbour.address), Via::Auto, options())
         .await
         .unwrap_err();
@@ -87,6 +97,7 @@ async fn the_life_of_each_socket_is_traced() {
         (format!("udp://{at}/traced"), Transport::Udp),
         (format!("ws://{at}/topics/traced"), Transport::Tcp),
         (format!("http://{at}/topics/traced"), Transport::Tcp),
+        (format!("stomp://{at}/traced"), Transport::Tcp),
     ] {
         let steps = Arc::new(Mutex::new(Vec::<TraceStep>::new()));
         let kept = steps.clone();
