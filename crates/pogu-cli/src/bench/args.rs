@@ -28,6 +28,7 @@ const EXAMPLES: &str = "\
 Examples:
   pogu bench fanout ws://127.0.0.1:7070/topics/bench --pid $(pidof pogu) --floor --rounds 3
   pogu bench fanout http://127.0.0.1:7070/topics/bench --via sse --rate 25
+  pogu bench fanout ws://127.0.0.1:7070/topics/bench --via stomp
   pogu bench echo 'ws://127.0.0.1:7070/topics/bench.{i}' --inflight 16
   pogu bench idle ws://127.0.0.1:7070/topics/bench --pid $(pidof pogu)
   pogu bench floor fanout --json";
@@ -78,9 +79,13 @@ pub(super) enum FloorMode {
 
 #[derive(Clone, Debug, clap::Args, Serialize)]
 pub(super) struct EchoArgs {
-    /// Where to connect: ws://HOST/PATH, tcp://HOST/TOPIC for lines of the pogu dialect, tcp://HOST for an echo of bytes.
+    /// Where to connect: ws://HOST/PATH, tcp://HOST/TOPIC for lines of the pogu dialect, tcp://HOST for an echo of bytes,
+    /// stomp://HOST/TOPIC.
     /// `{i}` becomes the connection's number, so that each has a topic of its own
     pub(super) url: String,
+    /// stomp, to send and receive by STOMP with ws:// and tcp:// too. As the URL's scheme suggests without it
+    #[arg(long, value_enum)]
+    pub(super) via: Option<Via>,
     #[command(flatten)]
     #[serde(flatten)]
     pub(super) load: EchoLoad,
@@ -107,9 +112,10 @@ pub(super) struct EchoLoad {
 
 #[derive(Clone, Debug, clap::Args, Serialize)]
 pub(super) struct FanoutArgs {
-    /// Where the subscribers connect: ws://, http:// or tcp://HOST/TOPIC. `{i}` becomes the subscriber's number
+    /// Where the subscribers connect: ws://, http://, tcp://HOST/TOPIC or stomp://HOST/TOPIC. `{i}` becomes the subscriber's
+    /// number
     pub(super) url: String,
-    /// Where messages are published: ws://, http:// (POST) or tcp://HOST/TOPIC. As the subscribers'
+    /// Where messages are published: ws://, http:// (POST), tcp://HOST/TOPIC or stomp://HOST/TOPIC. As the subscribers'
     /// without it, ws taking the place of http
     #[arg(long, value_name = "URL")]
     pub(super) publish_url: Option<String>,
@@ -153,7 +159,7 @@ pub(super) struct FanoutLoad {
 
 #[derive(Clone, Debug, clap::Args, Serialize)]
 pub(super) struct IdleArgs {
-    /// Where to connect: ws:// or http://. `{i}` becomes the subscriber's number
+    /// Where to connect: ws://, http:// or stomp://HOST/TOPIC. `{i}` becomes the subscriber's number
     pub(super) url: String,
     /// How the subscribers receive. As the URL's scheme suggests without it, http being sse
     #[arg(long, value_enum)]

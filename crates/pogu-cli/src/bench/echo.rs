@@ -130,7 +130,11 @@ impl Turns<'_> {
     fn run(&self, worker: &mut Worker) -> anyhow::Result<()> {
         worker.start(self.phase);
         let first = worker.clients.first().map_or(0, |client| client.number);
-        let framing = |client: &Client| self.stage.target.framing(client.number, self.stage.size);
+        let framing = |client: &Client| {
+            self.stage
+                .target
+                .framing(client.number, self.stage.via, self.stage.size)
+        };
         let mut sender = Sender {
             phase: self.phase,
             clock: self.clock,

@@ -66,7 +66,7 @@ impl Fanout {
         let framing = if stage.passes {
             Framing::passed(size)
         } else {
-            stage.publish.framing(0, size)
+            stage.publish.framing(0, stage.publish.via(), size)
         };
         let publisher = Publisher::connect(&stage.publish, framing, size, clock)?;
         let subscribers = u32::try_from(stage.subscribers)?;

@@ -3,6 +3,7 @@
 use pogu_proto::ws::{Codec, Kind, Session, encode};
 
 use super::stamp::Stamp;
+use super::stomp;
 use super::wire::session;
 
 /// Writes messages of one size for one connection.
@@ -21,6 +22,12 @@ enum Form {
     Passed,
     /// Something before the message and something behind it.
     Wrapped(Vec<u8>, &'static [u8]),
+    /// All of a STOMP frame but its message, in a masked WebSocket text frame; and where it is put together.
+    StompWs {
+        session: Session,
+        head: Vec<u8>,
+        frame: Vec<u8>,
+    },
 }
 
 impl Framing {
@@ -42,6 +49,21 @@ impl Framing {
         Framing::new(Form::Wrapped(format!("PUB {topic} :").into_bytes(), b"\n"), size)
     }
 
+    /// A STOMP frame.
+    pub(super) fn stomp(destination: &str, size: usize) -> Framing {
+        Framing::new(Form::Wrapped(stomp::send_head(destination, size), b"\0"), size)
+    }
+
+    /// A STOMP frame in a WebSocket frame.
+    pub(super) fn stomp_ws(destination: &str, size: usize) -> Framing {
+        let form = Form::StompWs {
+            session: session(),
+            head: stomp::send_head(destination, size),
+            frame: Vec::new(),
+        };
+        Framing::new(form, size)
+    }
+
     /// A request each.
     pub(super) fn post(path: &str, host: &str, size: usize) -> Framing {
         let fields = format!("Content-Type: text/plain\r\nContent-Length: {size}");
@@ -61,6 +83,13 @@ impl Framing {
         stamp.write(&mut self.message);
         match &mut self.form {
             Form::Ws(session) => session.send(Kind::Text, &self.message, codec, out),
+            Form::StompWs { session, head, frame } => {
+                frame.clear();
+                for part in [head, &self.message, &b"\0"[..]] {
+                    frame.extend_from_slice(part);
+                }
+                session.send(Kind::Text, frame, codec, out);
+            }
             Form::Passed => encode(Kind::Text, &self.message, out),
             Form::Wrapped(head, tail) => {
                 for part in [head, &self.message, *tail] {

@@ -24,6 +24,7 @@ mod progress;
 mod publisher;
 mod report;
 mod stamp;
+mod stomp;
 mod target;
 mod totals;
 mod tracker;

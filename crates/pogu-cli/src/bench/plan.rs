@@ -34,10 +34,15 @@ pub(super) struct Plan {
 impl EchoArgs {
     pub(super) fn plan(&self) -> anyhow::Result<Plan> {
         let target = Target::parse(&self.url)?;
-        let via = target.via();
+        let via = self.via.unwrap_or(target.via());
         ensure!(
-            matches!(via, Via::Ws | Via::Tcp | Via::Raw),
-            "{}: an echo needs ws:// or tcp://",
+            matches!(via, Via::Ws | Via::Tcp | Via::Raw | Via::Stomp),
+            "{}: an echo needs ws://, tcp:// or stomp://",
+            self.url
+        );
+        ensure!(
+            via == Via::Stomp || via == target.via(),
+            "{}: what is sent goes as the scheme says, so --via is stomp or nothing",
             self.url
         );
         let stage = self.load.stage(target, via, &self.run);
@@ -47,7 +52,11 @@ impl EchoArgs {
             trials.push(self.run.trial("floor", Kind::EchoFloor(stage.clone(), load), &[]));
         }
         trials.push(self.run.trial("target", Kind::Echo(stage, load), &self.watch.pid));
-        self.run.plan(trials, self.watch.floor, self)
+        let resolved = EchoArgs {
+            via: Some(via),
+            ..self.clone()
+        };
+        self.run.plan(trials, self.watch.floor, &resolved)
     }
 }
 

@@ -7,10 +7,14 @@ use clap::ValueEnum;
 use pogu_proto::ws::{ClientHandshake, Request};
 
 use super::framing::Framing;
+use super::stomp::{Joining, PROTOCOLS};
 use super::wire::{Decoder, Response};
 
 /// The key of every WebSocket handshake. It protects the caches of browsers, and here is neither.
 const KEY: [u8; 16] = *b"the sample nonce";
+
+/// What precedes a topic in the paths of HTTP.
+const TOPICS: &str = "/topics/";
 
 /// A way of receiving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize)]
@@ -26,6 +30,8 @@ pub(super) enum Via {
     Longpoll,
     /// Lines of the pogu dialect.
     Tcp,
+    /// STOMP, over a WebSocket with ws:// and http://, else over TCP.
+    Stomp,
     /// WebSocket frames without a handshake, from the floor.
     #[value(skip)]
     Frames,
@@ -48,6 +54,7 @@ enum Scheme {
     Ws,
     Http,
     Tcp,
+    Stomp,
 }
 
 impl Target {
@@ -59,7 +66,8 @@ impl Target {
             "ws" => (Scheme::Ws, 80),
             "http" => (Scheme::Http, 80),
             "tcp" => (Scheme::Tcp, 7070),
-            _ => bail!("{url}: the scheme must be ws, http or tcp"),
+            "stomp" => (Scheme::Stomp, 7070),
+            _ => bail!("{url}: the scheme must be ws, http, tcp or stomp"),
         };
         let (authority, path) = match rest.find(['/', '?']) {
             Some(at) => rest.split_at(at),
@@ -103,6 +111,7 @@ impl Target {
             Scheme::Http => Via::Sse,
             Scheme::Tcp if self.is_bare() => Via::Raw,
             Scheme::Tcp => Via::Tcp,
+            Scheme::Stomp => Via::Stomp,
         }
     }
 
@@ -123,8 +132,16 @@ impl Target {
         self.scheme == Scheme::Tcp && self.path.trim_matches('/').is_empty()
     }
 
-    /// How a client sends messages of `size` bytes here.
-    pub(super) fn framing(&self, n: usize, size: usize) -> Framing {
+    /// How a client that is connected by `via` sends messages of `size` bytes here.
+    pub(super) fn framing(&self, n: usize, via: Via, size: usize) -> Framing {
+        if via == Via::Stomp {
+            let destination = self.destination(n);
+            return if self.is_over_http() {
+                Framing::stomp_ws(&destination, size)
+            } else {
+                Framing::stomp(&destination, size)
+            };
+        }
         match self.scheme {
             Scheme::Ws => Framing::ws(size),
             Scheme::Http => {
@@ -132,14 +149,15 @@ impl Target {
                 Framing::post(&path, host, size)
             }
             Scheme::Tcp if self.is_bare() => Framing::raw(size),
-            Scheme::Tcp => Framing::line(&self.topic(n), size),
+            Scheme::Tcp | Scheme::Stomp => Framing::line(&self.topic(n), size),
         }
     }
 
     /// What connection `n` says first to receive by `via` messages of `size` bytes, and how to read what follows.
     pub(super) fn subscription(&self, n: usize, via: Via, size: usize) -> anyhow::Result<(Vec<u8>, Decoder)> {
         let accept = match via {
-            Via::Ws => return self.websocket(n),
+            Via::Ws => return self.websocket(&self.path(n), None),
+            Via::Stomp => return self.stomp(Some(self.destination(n))),
             Via::Tcp => {
                 let greeting = format!("SUB {}\n", self.topic(n)).into_bytes();
                 return Ok((greeting, Decoder::Lines { ready: false }));
@@ -159,7 +177,8 @@ impl Target {
     /// What the publisher says first.
     pub(super) fn publication(&self) -> anyhow::Result<(Vec<u8>, Decoder)> {
         match self.scheme {
-            Scheme::Ws => self.websocket(0),
+            Scheme::Ws => self.websocket(&self.path(0), None),
+            Scheme::Stomp => self.stomp(None),
             Scheme::Http | Scheme::Tcp => Ok((Vec::new(), Decoder::Answers)),
         }
     }
@@ -175,16 +194,28 @@ impl Target {
         self.get(&format!("{path}{mark}{query}"), "application/json")
     }
 
-    fn websocket(&self, n: usize) -> anyhow::Result<(Vec<u8>, Decoder)> {
-        let path = self.path(n);
+    fn websocket(&self, path: &str, joining: Option<Box<Joining>>) -> anyhow::Result<(Vec<u8>, Decoder)> {
         let request = Request {
             host: &self.authority,
-            path: &path,
+            path,
+            protocols: if joining.is_some() { &PROTOCOLS } else { &[] },
             ..Request::default()
         };
         let mut greeting = Vec::new();
         let handshake = ClientHandshake::new(&request, KEY, &mut greeting)?;
-        Ok((greeting, Decoder::Handshake(Box::new(handshake))))
+        Ok((greeting, Decoder::Handshake(Box::new(handshake), joining)))
+    }
+
+    /// Joins a STOMP server, and subscribes to a destination.
+    fn stomp(&self, destination: Option<String>) -> anyhow::Result<(Vec<u8>, Decoder)> {
+        let mut joining = Box::new(Joining::new(&self.authority, destination));
+        if !self.is_over_http() {
+            return Ok((joining.start(), Decoder::Joining(joining)));
+        }
+        let prefix = self.path.rfind(TOPICS).map(|at| &self.path[..at]);
+        let prefix = prefix
+            .with_context(|| format!("{}: STOMP needs a topic, as in ws://HOST/topics/TOPIC", self.path))?;
+        self.websocket(&format!("{prefix}/stomp"), Some(joining))
     }
 
     fn get(&self, path: &str, accept: &str) -> Vec<u8> {
@@ -198,6 +229,21 @@ impl Target {
     fn path(&self, n: usize) -> String {
         let slash = if self.path.starts_with('/') { "" } else { "/" };
         format!("{slash}{}", self.path.replace("{i}", &n.to_string()))
+    }
+
+    /// What STOMP calls the topic. A path of several segments, which is no topic, is a destination as it is.
+    fn destination(&self, n: usize) -> String {
+        let path = self.path(n);
+        let path = path.split('?').next().unwrap_or_default();
+        if !self.is_over_http() && path[1..].contains('/') {
+            path.to_owned()
+        } else {
+            format!("/topic/{}", self.topic(n))
+        }
+    }
+
+    fn is_over_http(&self) -> bool {
+        matches!(self.scheme, Scheme::Ws | Scheme::Http)
     }
 
     /// The last segment of the path, which is the topic both in `/topics/T` and in `tcp://host/T`.

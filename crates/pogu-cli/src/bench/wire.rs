@@ -12,6 +12,7 @@ use pogu_proto::{Reader, Time};
 
 use super::http::{self, Body};
 use super::stamp::{self, Stamp};
+use super::stomp::Joining;
 
 /// Bytes of a WebSocket message.
 const MESSAGE_MAX: usize = 2 << 20;
@@ -19,6 +20,9 @@ const MESSAGE_MAX: usize = 2 << 20;
 const ANSWER_MAX: usize = 16 << 20;
 /// Bytes of one line that answers a subscription.
 const LINE_MAX: usize = 1024;
+
+/// What a server did that said something that cannot be.
+pub(super) const BROKEN: &str = "the server broke the protocol";
 
 /// What a decoder found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +41,12 @@ pub(super) enum Unit<'a> {
 /// One connection's place in what it receives.
 #[derive(Debug)]
 pub(super) enum Decoder {
-    /// Before the answer to a WebSocket handshake.
-    Handshake(Box<ClientHandshake>),
+    /// Before the answer to a WebSocket handshake, and a STOMP server's over it.
+    Handshake(Box<ClientHandshake>, Option<Box<Joining>>),
+    /// Before a STOMP server has answered.
+    Joining(Box<Joining>),
+    /// STOMP frames.
+    Stomp,
     /// WebSocket frames.
     Frames(Session),
     /// Messages of one size and nothing else.
@@ -83,17 +91,33 @@ impl Decoder {
         mut found: impl FnMut(Unit<'_>),
     ) -> anyhow::Result<usize> {
         match self {
-            Decoder::Handshake(handshake) => {
+            Decoder::Handshake(handshake, joining) => {
                 let all = bytes.len();
                 let mut input = Reader::new(bytes);
-                if handshake.receive(&mut input)?.is_some() {
-                    found(Unit::Ready);
-                    let mut frames = session();
-                    read_frames(&mut frames, &mut input, codec, out, found)?;
-                    *self = Decoder::Frames(frames);
+                if handshake.receive(&mut input)?.is_none() {
+                    return Ok(all);
                 }
-                Ok(all)
+                let frames = session();
+                *self = match joining.take() {
+                    None => {
+                        found(Unit::Ready);
+                        Decoder::Frames(frames)
+                    }
+                    Some(mut joining) => {
+                        joining.start_over(frames, codec, out);
+                        Decoder::Joining(joining)
+                    }
+                };
+                let at = all - input.rest().len();
+                Ok(at + self.decode(&mut bytes[at..], codec, out, found)?)
             }
+            Decoder::Joining(joining) => {
+                let (at, joined) = joining.read(bytes, codec, out, &mut found)?;
+                let Some(next) = joined else { return Ok(at) };
+                *self = next;
+                Ok(at + self.decode(&mut bytes[at..], codec, out, found)?)
+            }
+            Decoder::Stomp => Ok(stamp::scan(bytes, |stamp| found(Unit::Message(stamp)))),
             Decoder::Frames(session) => {
                 let all = bytes.len();
                 read_frames(session, &mut Reader::new(bytes), codec, out, found)?;
@@ -131,11 +155,13 @@ impl Decoder {
                 let refused = [&b"ERR"[..], b"HTTP/1.1 4", b"HTTP/1.1 5"]
                     .iter()
                     .any(|bad| bytes.starts_with(bad));
-                let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+                // An ERROR of STOMP says why in its headers and its body.
+                let end = if bytes.starts_with(b"ERROR\n") { 0 } else { b'\n' };
+                let line = bytes.split(|&byte| byte == end).next().unwrap_or_default();
                 ensure!(
                     !refused,
                     "the server refused a message: {}",
-                    String::from_utf8_lossy(line).trim_end()
+                    String::from_utf8_lossy(line).trim_end().replace('\n', " ")
                 );
                 Ok(bytes.len())
             }
@@ -213,10 +239,7 @@ fn read_frames(
     out: &mut Vec<u8>,
     mut found: impl FnMut(Unit<'_>),
 ) -> anyhow::Result<()> {
-    while let Some(event) = session
-        .next(Time(0), input, codec, out)
-        .context("the server broke the protocol")?
-    {
+    while let Some(event) = session.next(Time(0), input, codec, out).context(BROKEN)? {
         match event {
             Event::Message { payload, .. } => match Stamp::read(payload) {
                 Some(stamp) => found(Unit::Message(stamp)),

@@ -42,7 +42,7 @@ fn serve() -> SocketAddr {
 fn fan_out_by_every_way() {
     let address = serve();
     let target = |scheme: &str, topic: &str| {
-        let path = if scheme == "tcp" {
+        let path = if scheme == "tcp" || scheme == "stomp" {
             topic.to_owned()
         } else {
             format!("topics/{topic}")
@@ -55,6 +55,10 @@ fn fan_out_by_every_way() {
         (Via::Stream, "http", "tcp"),
         (Via::Longpoll, "http", "ws"),
         (Via::Tcp, "tcp", "http"),
+        (Via::Stomp, "ws", "ws"),
+        (Via::Stomp, "http", "tcp"),
+        (Via::Stomp, "tcp", "ws"),
+        (Via::Stomp, "stomp", "stomp"),
     ]
     .into_iter()
     .enumerate()
@@ -75,6 +79,9 @@ fn echo_by_every_way() {
         (format!("ws://{address}/echo"), Via::Ws),
         (format!("ws://{address}/topics/bench.ws.{{i}}"), Via::Ws),
         (format!("tcp://{address}/bench.tcp.{{i}}"), Via::Tcp),
+        (format!("ws://{address}/topics/bench.stomp.ws.{{i}}"), Via::Stomp),
+        (format!("stomp://{address}/bench.stomp.{{i}}"), Via::Stomp),
+        (format!("tcp://{address}/bench.stomp.tcp.{{i}}"), Via::Stomp),
     ] {
         let measured = echoed(Target::parse(&url).unwrap(), via, 4, STALL);
         assert_faultless(&measured, 10 * u64::from(super::MESSAGES), 1);
@@ -117,6 +124,8 @@ fn idle_connections_by_every_way() {
         (format!("ws://{address}/topics/idle"), Via::Ws),
         (format!("http://{address}/topics/idle"), Via::Sse),
         (format!("http://{address}/topics/idle"), Via::Longpoll),
+        (format!("ws://{address}/topics/idle"), Via::Stomp),
+        (format!("stomp://{address}/idle"), Via::Stomp),
     ] {
         let settle = std::time::Duration::from_millis(10);
         let pid = vec![std::process::id()];

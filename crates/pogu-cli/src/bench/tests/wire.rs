@@ -25,13 +25,30 @@ fn chunk(text: &str) -> String {
 }
 
 fn decoder(via: Via) -> Decoder {
+    if via == Via::Stomp {
+        return stomp("stomp://127.0.0.1:1/t");
+    }
     let target = Target::parse("http://127.0.0.1:1/topics/t").unwrap();
     target.subscription(0, via, SIZE).unwrap().1
 }
 
+fn stomp(url: &str) -> Decoder {
+    Target::parse(url)
+        .unwrap()
+        .subscription(0, Via::Stomp, SIZE)
+        .unwrap()
+        .1
+}
+
 /// What was found, as text: the places of messages, and the rest by name.
 fn run(via: Via, reads: &[&[u8]]) -> anyhow::Result<(Vec<String>, usize)> {
-    let mut decoder = decoder(via);
+    let (found, rest, _) = decode(decoder(via), reads)?;
+    Ok((found, rest))
+}
+
+/// The same, and what is said to the server.
+fn decode(decoder: Decoder, reads: &[&[u8]]) -> anyhow::Result<(Vec<String>, usize, Vec<u8>)> {
+    let (mut decoder, mut said) = (decoder, Vec::new());
     let mut found = Vec::new();
     if decoder.ready_at_once() {
         found.push("ready".to_owned());
@@ -39,7 +56,7 @@ fn run(via: Via, reads: &[&[u8]]) -> anyhow::Result<(Vec<String>, usize)> {
     let mut rest = Vec::new();
     for read in reads.iter().filter(|read| !read.is_empty()) {
         rest.extend_from_slice(read);
-        let done = decoder.decode(&mut rest, &mut Codec::new(0), &mut Vec::new(), |unit| {
+        let done = decoder.decode(&mut rest, &mut Codec::new(0), &mut said, |unit| {
             found.push(match unit {
                 Unit::Ready => "ready".to_owned(),
                 Unit::Message(stamp) => stamp.seq.to_string(),
@@ -50,7 +67,7 @@ fn run(via: Via, reads: &[&[u8]]) -> anyhow::Result<(Vec<String>, usize)> {
         })?;
         rest.drain(..done);
     }
-    Ok((found, rest.len()))
+    Ok((found, rest.len(), said))
 }
 
 fn check(via: Via, bytes: &[u8], expect: &[&str]) {
@@ -147,4 +164,93 @@ fn answers_to_long_polls() {
         &["k3f-7", "0", "1", "k3f-9"],
     );
     assert!(run(Via::Longpoll, &[answer("{}").as_bytes()]).is_err());
+}
+
+const JOINED: &str = "CONNECTED\nversion:1.2\n\n\0RECEIPT\nreceipt-id:1\n\n\0";
+
+fn stomp_message(seq: u32) -> String {
+    let head = "MESSAGE\nsubscription:1\ndestination:/topic/t\nmessage-id:a-1\n\n";
+    wrap(head, seq, "\0")
+}
+
+#[test]
+fn stomp_frames() {
+    let (first, second) = (stomp_message(0), stomp_message(1));
+    let all = [JOINED, &first, "\n", &second].concat();
+    check(Via::Stomp, all.as_bytes(), &["ready", "0", "1"]);
+    // One that comes before the receipt is one all the same.
+    let all = [
+        "CONNECTED\nversion:1.2\n\n\0",
+        &first,
+        "RECEIPT\nreceipt-id:1\n\n\0",
+    ]
+    .concat();
+    check(Via::Stomp, all.as_bytes(), &["0", "ready"]);
+    let (_, _, said) = decode(decoder(Via::Stomp), &[JOINED.as_bytes()]).unwrap();
+    let said = String::from_utf8(said).unwrap();
+    assert!(
+        said.starts_with("SUBSCRIBE\nid:1\ndestination:/topic/t\n"),
+        "{said}"
+    );
+    let refused = run(
+        Via::Stomp,
+        &[b"CONNECTED\nversion:1.2\n\n\0ERROR\nmessage:bad destination\n\nwhy\0"],
+    );
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("bad destination: why"), "{refused}");
+}
+
+#[test]
+fn stomp_frames_in_websocket_frames() {
+    let handshake = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: v12.stomp\r\n\r\n";
+    let mut all = handshake.as_bytes().to_vec();
+    let both = [&JOINED[30..], &stomp_message(0), "\n", &stomp_message(1)].concat();
+    // Messages are pieces of the one stream.
+    for piece in [&JOINED[..30], &both, &stomp_message(2)] {
+        encode(Kind::Text, piece.as_bytes(), &mut all);
+    }
+    for cut in 0..=all.len() {
+        let decoder = stomp("ws://127.0.0.1:1/topics/t");
+        let (found, rest, _) = decode(decoder, &[&all[..cut], &all[cut..]]).unwrap();
+        assert_eq!(
+            (found, rest),
+            (["ready", "0", "1", "2"].map(str::to_owned).to_vec(), 0),
+            "cut at {cut}"
+        );
+    }
+}
+
+#[test]
+fn what_stomp_is_told_to_join() {
+    for (url, destination) in [
+        ("stomp://127.0.0.1:1/bench.{i}", "/topic/bench.7"),
+        ("stomp://127.0.0.1:1/queue/q", "/queue/q"),
+        ("tcp://127.0.0.1:1/bench", "/topic/bench"),
+    ] {
+        let decoder = Target::parse(url)
+            .unwrap()
+            .subscription(7, Via::Stomp, SIZE)
+            .unwrap()
+            .1;
+        let (_, _, said) = decode(decoder, &[JOINED.as_bytes()]).unwrap();
+        let said = String::from_utf8(said).unwrap();
+        assert!(
+            said.contains(&format!("\ndestination:{destination}\n")),
+            "{url}: {said}"
+        );
+    }
+    for (url, path) in [
+        ("ws://127.0.0.1:1/topics/t", "GET /stomp HTTP"),
+        ("http://127.0.0.1:1/live/topics/t?x", "GET /live/stomp HTTP"),
+    ] {
+        let (greeting, _) = Target::parse(url)
+            .unwrap()
+            .subscription(0, Via::Stomp, SIZE)
+            .unwrap();
+        assert!(greeting.starts_with(path.as_bytes()), "{url}");
+    }
+    let nowhere = Target::parse("ws://127.0.0.1:1/stomp").unwrap();
+    let error = nowhere.subscription(0, Via::Stomp, SIZE).unwrap_err().to_string();
+    assert!(error.contains("ws://HOST/topics/TOPIC"), "{error}");
 }
