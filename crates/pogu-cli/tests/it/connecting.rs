@@ -12,6 +12,13 @@ fn a_topic_talks_both_ways_over_every_scheme() {
         vec![format!("ws://{at}/topics/talk.ws")],
         vec![format!("tcp://{at}/talk.tcp")],
         vec![format!("udp://{at}/talk.udp")],
+        vec![format!("stomp://{at}/talk.stomp")],
+        vec![format!("stomp://{at}/queue/talk")],
+        vec![
+            format!("ws://{at}/topics/talk.stomp.ws"),
+            "--via".into(),
+            "stomp".into(),
+        ],
         vec![format!("http://{at}/topics/talk.stream")],
         vec![
             format!("http://{at}/topics/talk.sse"),
@@ -79,6 +86,8 @@ fn urls_that_name_nothing_are_refused() {
     for (url, code, why) in [
         (format!("http://{}", harbour.address), 1, "topic"),
         (format!("ws://{}/nowhere", harbour.address), 1, "404"),
+        (format!("stomp://{}", harbour.address), 1, "/queue/jobs"),
+        (format!("stomp://{}/a..b/c", harbour.address), 1, "/a..b/c"),
         ("wss://example.org/".to_owned(), 2, "TLS is not there yet"),
         ("gopher://example.org/".to_owned(), 2, "gopher"),
     ] {

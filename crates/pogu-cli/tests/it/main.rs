@@ -139,6 +139,9 @@ fn nobody_there_is_one_line_with_the_address_and_a_way_out() {
         &["sub", "chat", "--server", &server],
         &["sub", "chat", "--server", &server, "--via", "udp"],
         &["connect", &format!("tcp://{free}")],
+        &["connect", &format!("stomp://{free}/chat")],
+        &["sub", "/queue/jobs", "--server", &server, "--via", "stomp"],
+        &["pub", "chat", "x", "--server", &server, "--via", "stomp"],
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");

@@ -57,6 +57,40 @@ fn fan_out_beside_the_floor() {
 }
 
 #[test]
+fn stomp_is_measured_like_every_way() {
+    let harbour = Harbour::start(&[]);
+    let pid = std::process::id().to_string();
+    for url in ["ws://{}/topics/bench", "stomp://{}/bench"] {
+        let url = url.replace("{}", &harbour.address);
+        let flags = [
+            "fanout",
+            &url,
+            "--via",
+            "stomp",
+            "--subscribers",
+            "10",
+            "--pid",
+            &pid,
+        ];
+        let report = bench(&[&flags, &SMALL[..]].concat());
+        assert_delivered(&report, &["target"], 3200);
+        assert_eq!(report["parameters"]["via"], "stomp");
+        let url = url + ".{i}";
+        let flags = [
+            "echo",
+            &url,
+            "--via",
+            "stomp",
+            "--connections",
+            "10",
+            "--pid",
+            &pid,
+        ];
+        assert_delivered(&bench(&[&flags, &SMALL[..]].concat()), &["target"], 320);
+    }
+}
+
+#[test]
 fn echo_beside_the_floor() {
     let harbour = Harbour::start(&[]);
     let url = format!("ws://{}/topics/bench.{{i}}", harbour.address);
@@ -120,7 +154,17 @@ fn what_cannot_be_measured_is_one_line() {
         ),
         (
             vec!["echo".to_owned(), "http://127.0.0.1:1/".to_owned()],
-            "an echo needs ws:// or tcp://",
+            "an echo needs ws://, tcp:// or stomp://",
+        ),
+        (
+            vec!["fanout".to_owned(), format!("stomp://{}/a..b", harbour.address)],
+            "bad destination",
+        ),
+        (
+            ["echo", "ws://127.0.0.1:1/", "--via", "tcp"]
+                .map(str::to_owned)
+                .to_vec(),
+            "--via is stomp or nothing",
         ),
         (
             vec!["fanout".to_owned(), "ftp://127.0.0.1/x".to_owned()],

@@ -61,10 +61,12 @@ fn every_way_brings_a_message_and_prints_its_cursor() {
         "ws://{}/topics/pub.url",
         "tcp://{}/pub.url",
         "udp://{}/pub.url",
+        "stomp://{}/pub.url",
+        "stomp://{}/topic/pub.url",
     ] {
         lines(&run(&["pub", &url.replace("{}", &harbour.address), "-q", "x"]));
     }
-    assert_eq!(history(&harbour, "pub.url", 4), ["x"; 4]);
+    assert_eq!(history(&harbour, "pub.url", 6), ["x"; 6]);
 }
 
 #[test]
@@ -219,4 +221,44 @@ fn what_makes_no_sense_is_refused() {
     );
     let output = run(&["pub", "chat", "x", "--via", "sse", "--server", &harbour.url()]);
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn stomp_brings_all_and_says_what_it_lacks() {
+    let harbour = Harbour::start(&[]);
+    let server = harbour.url();
+    let by_stomp = |arguments: &[&str]| run(&[arguments, &["--via", "stomp", "--server", &server]].concat());
+    let input: String = (0..100).map(|number| format!("{number}\n")).collect();
+    let arguments = ["pub", "lines", "--json", "--via", "stomp", "--server", &server];
+    let told = lines(&run_with_input(&arguments, input.as_bytes()));
+    assert_eq!(told, [r#"{"topic":"lines"}"#; 100]);
+    assert_eq!(history(&harbour, "lines", 100).join("\n") + "\n", input);
+    lines(&by_stomp(&[
+        "pub",
+        "full",
+        "{\"a\": 1}",
+        "--event",
+        "greet",
+        "--type",
+        "application/json",
+    ]));
+    let message = lines(&run(&[
+        "sub", "full", "--server", &server, "--after", "earliest", "--count", "1", "--json",
+    ]));
+    assert!(
+        message[0].contains(r#""event":"greet","type":"application/json","data":{"a": 1}"#),
+        "{message:?}"
+    );
+    let refused = by_stomp(&["pub", "a..b", "x"]);
+    assert!(
+        stderr(&refused).contains("message 1 was not published: the server answered bad destination"),
+        "{}",
+        stderr(&refused)
+    );
+    let keyed = by_stomp(&["pub", "chat", "x", "--key", "once"]);
+    assert!(
+        stderr(&keyed).contains("STOMP has no idempotency keys"),
+        "{}",
+        stderr(&keyed)
+    );
 }

@@ -4,7 +4,9 @@ use std::process::Child;
 use crate::harbour::Harbour;
 use crate::{finish, lines, pogu, run, run_with_input, signal, stderr, stdout};
 
-const WAYS: [&str; 8] = ["sse", "stream", "longpoll", "poll", "ws", "tcp", "udp", "auto"];
+const WAYS: [&str; 9] = [
+    "sse", "stream", "longpoll", "poll", "ws", "tcp", "udp", "auto", "stomp",
+];
 
 fn publish(harbour: &Harbour, topic: &str, body: &str) {
     lines(&run(&["pub", topic, body, "--quiet", "--server", &harbour.url()]));
@@ -200,4 +202,87 @@ fn a_gap_is_told() {
             stderr(&output)
         );
     }
+}
+
+#[test]
+fn a_queue_is_taken_from() {
+    let harbour = Harbour::start(&[]);
+    let server = harbour.url();
+    let by_tcp = format!("stomp://{}/queue/jobs", harbour.address);
+    let send = |body: &str| {
+        let arguments = ["pub", "/queue/jobs", body, "--via", "stomp", "--server", &server];
+        assert_eq!(lines(&run(&arguments)), [""; 0], "STOMP tells no cursor");
+    };
+    for body in ["one", "two", "three", "four"] {
+        send(body);
+    }
+    let take = |count: &str| {
+        lines(&run(&[
+            "sub",
+            "/queue/jobs",
+            "--via",
+            "stomp",
+            "--count",
+            count,
+            "--server",
+            &server,
+        ]))
+    };
+    assert_eq!(take("1"), ["one"]);
+    assert_eq!(take("2"), ["two", "three"]);
+    // Whatever waits, as JSON, and over TCP.
+    let rest = lines(&run(&["sub", &by_tcp, "--timeout", "500ms", "--json"]));
+    assert_eq!(rest.len(), 1);
+    assert!(
+        rest[0].starts_with(r#"{"topic":"/queue/jobs","cursor":""#) && rest[0].contains(r#""data":"four""#),
+        "{rest:?}"
+    );
+    let none = run(&["sub", &by_tcp, "--timeout", "300ms"]);
+    assert_eq!(lines(&none), [""; 0]);
+}
+
+#[test]
+fn what_could_not_be_written_stays_in_its_queue() {
+    let harbour = Harbour::start(&[]);
+    let url = format!("stomp://{}/queue/jobs", harbour.address);
+    let mut child = subscriber(&harbour, &[&url]);
+    // More than a pipe holds, and nobody reads.
+    let body = "x".repeat(100_000);
+    lines(&run(&["pub", &url, &body, "--count", "3"]));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    signal(&child, "INT");
+    drop(child.stdout.take());
+    assert_eq!(finish(child).status.code(), Some(130));
+    let all = run(&["sub", &url, "--count", "3", "--timeout", "10s"]);
+    assert_eq!(lines(&all), [body.as_str(); 3]);
+}
+
+#[test]
+fn a_queue_needs_stomp() {
+    let harbour = Harbour::start(&[]);
+    for arguments in [
+        &["sub", "/queue/jobs"][..],
+        &["pub", "/queue/jobs", "x"],
+        &["sub", "tcp://127.0.0.1:1/queue/jobs"],
+    ] {
+        let output = run(&[arguments, &["--server", &harbour.url()]].concat());
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            stderr(&output)
+                .contains("/queue/jobs is a destination of STOMP and no topic; try it with --via stomp"),
+            "{}",
+            stderr(&output)
+        );
+    }
+    let arguments = [
+        "sub",
+        "/queue/jobs",
+        "--via",
+        "stomp",
+        "--after",
+        "earliest",
+        "--server",
+        &harbour.url(),
+    ];
+    assert!(stderr(&run(&arguments)).contains("/queue/jobs is a queue"));
 }
