@@ -21,7 +21,8 @@ use crate::target::ServerArgs;
 /// The message is the argument. Without one, or with `-`, each line of standard input is a message, sent as it comes. The place of
 /// each message in the server's order, its cursor, is printed; STOMP does not tell it.
 ///
-/// Each message goes with a key, so that one that is sent again after a broken connection is not doubled. STOMP has no keys.
+/// Each message goes with a key, so that one that is sent again after a broken connection is not doubled. STOMP has no
+/// keys: there it may be there twice.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -22,7 +22,7 @@ use crate::target::ServerArgs;
 /// reaches back, and where it does not, that is said on standard error.
 ///
 /// By `--via stomp` it also takes from a queue, as /queue/jobs, of which each message goes to one subscriber. A message is acknowledged
-/// when it has been written; one that was not when this ends, or with --count is not wanted, goes to another.
+/// once it has been written; what is not written when this ends stays in the queue.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -99,6 +99,11 @@ async fn print(
     deadline: Option<Instant>,
 ) -> anyhow::Result<Exit> {
     let mut left = count;
+    let timed_out = if count.is_some() {
+        Exit::TimedOut
+    } else {
+        Exit::Success
+    };
     let end = async {
         match deadline {
             Some(deadline) => sleep_until(deadline).await,
@@ -111,7 +116,7 @@ async fn print(
         let mut event = tokio::select! {
             event = subscriber.next() => event?,
             _ = &mut interrupted => return Ok(Exit::Interrupted),
-            () = &mut end => return Ok(if count.is_some() { Exit::TimedOut } else { Exit::Success }),
+            () = &mut end => return Ok(timed_out),
             () = output.gone() => return Ok(Exit::Success),
         };
         // All that has come is written at once.
@@ -142,6 +147,7 @@ async fn print(
                     return Ok(Exit::Success);
                 },
                 _ = &mut interrupted => return Ok(Exit::Interrupted),
+                () = &mut end => return Ok(timed_out),
             }
             for message in &written {
                 // If it has ended, the next event says so.
