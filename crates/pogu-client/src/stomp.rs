@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use pogu_proto::stomp::{Client, HeartBeat, Limits, Offer, Request, Told, Violation};
+use pogu_proto::stomp::{Answer, Client, HeartBeat, Limits, Offer, Request, Violation};
 use pogu_proto::ws::Kind;
 use pogu_proto::{Reader, Time};
 use tokio::time::{Duration, Instant, timeout};
@@ -302,11 +302,11 @@ pub(crate) fn ended(message: &str, why: &str) -> Error {
     }
 }
 
-fn heard(told: Told<'_>) -> Result<Heard, Error> {
+fn heard(told: Answer<'_>) -> Result<Heard, Error> {
     Ok(match told {
-        Told::Connected { .. } => Heard::Connected,
-        Told::Receipt(receipt) => Heard::Receipt(receipt.into_owned()),
-        Told::Error {
+        Answer::Connected { .. } => Heard::Connected,
+        Answer::Receipt(receipt) => Heard::Receipt(receipt.into_owned()),
+        Answer::Error {
             message,
             receipt,
             body,
@@ -315,7 +315,7 @@ fn heard(told: Told<'_>) -> Result<Heard, Error> {
             message: short(&message.unwrap_or_default()),
             why: short(&String::from_utf8_lossy(body)),
         },
-        Told::Message {
+        Answer::Message {
             message_id,
             ack,
             destination,

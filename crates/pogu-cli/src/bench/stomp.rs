@@ -3,7 +3,7 @@
 use std::mem;
 
 use anyhow::{Context, bail};
-use pogu_proto::stomp::{AckMode, Client, Limits, Offer, Request, Told, Version};
+use pogu_proto::stomp::{AckMode, Answer, Client, Limits, Offer, Request, Version};
 use pogu_proto::ws::{Codec, Event, Kind, Session};
 use pogu_proto::{Reader, Time};
 
@@ -113,7 +113,7 @@ impl Joining {
         };
         while let Some(told) = self.client.next(Time(0), &limits, input).context(BROKEN)? {
             match told {
-                Told::Connected { version, .. } => match &self.destination {
+                Answer::Connected { version, .. } => match &self.destination {
                     Some(destination) => Request::Subscribe {
                         id: ID,
                         destination,
@@ -127,14 +127,14 @@ impl Joining {
                         return Ok(true);
                     }
                 },
-                Told::Receipt(_) => {
+                Answer::Receipt(_) => {
                     found(Unit::Ready);
                     return Ok(true);
                 }
-                Told::Message { body, .. } => {
+                Answer::Message { body, .. } => {
                     found(Stamp::read(body).map_or(Unit::Foreign, Unit::Message));
                 }
-                Told::Error { message, body, .. } => bail!(
+                Answer::Error { message, body, .. } => bail!(
                     "the server refused: {}: {}",
                     message.unwrap_or_default(),
                     String::from_utf8_lossy(body)

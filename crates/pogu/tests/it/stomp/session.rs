@@ -314,7 +314,7 @@ fn before_connect_there_is_nothing_but_connect() {
         (format!("CONNECT\n{}", "x:y\n".repeat(33)), "limit exceeded"),
         (
             "CONNECT\naccept-version:1.2\n\nbody\0".to_owned(),
-            "limit exceeded",
+            "malformed frame",
         ),
         (
             "CONNECT\naccept-version:1.2\ncontent-length:1000000000\n\n".to_owned(),
