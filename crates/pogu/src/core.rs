@@ -105,6 +105,7 @@ impl Core {
         };
         let socketio_limits = socketio::Limits {
             attachment_bytes: config.limits.message.bytes(),
+            connect_timeout: milliseconds(config.socketio.connect_timeout),
             ..socketio::Limits::default()
         };
         let stomp_limits = stomp::ServerLimits {

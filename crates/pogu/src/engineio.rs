@@ -14,8 +14,9 @@ use pogu_proto::{Reader, Time, ws};
 use tokio::sync::oneshot;
 
 use crate::core::Core;
-use crate::dialect::{Input, Speaker, Wrap};
+use crate::dialect::{Dialect, Input, Speaker, Wrap};
 use crate::flush::{Progress, tell_missed};
+use crate::handler::{Incoming, Sends, Socket};
 use crate::id::{self, PeerId};
 use crate::lane::Lane;
 use crate::link::Link;
@@ -274,6 +275,21 @@ impl Peer {
             // Those of a WebSocket that probes are for its own peer.
             Some(Event::Probe | Event::ProbeFailed | Event::Upgraded) | None => return Ok(()),
         };
+        if let Dialect::Handler(handler) = &self.dialect {
+            let (kind, payload) = match data {
+                Data::Text(text) => (ws::Kind::Text, text.as_bytes()),
+                Data::Binary(bytes) => (ws::Kind::Binary, bytes),
+            };
+            core.counters.received(way, payload.len());
+            let mut socket = Socket {
+                sends: Sends::Packets(packing),
+                codec: &mut core.codec,
+                out: &mut self.out,
+                close: None,
+            };
+            handler(&mut socket, Incoming { kind, payload });
+            return socket.close.map_or(Ok(()), |_| Err(Ending::Finished));
+        }
         let mut speaker = Speaker {
             id: self.id,
             wrap: Wrap::Packets(packing),

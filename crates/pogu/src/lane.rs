@@ -20,7 +20,7 @@ use crate::dialect::Dialect;
 use crate::drive::{self, Lanes};
 use crate::engineio::Sid;
 use crate::flush::Runs;
-use crate::http::Handlers;
+use crate::handler::Handlers;
 use crate::id::PeerId;
 use crate::link::Link;
 use crate::metrics::{LaneCounters, Loss};
@@ -75,7 +75,7 @@ pub(crate) struct Lane {
     /// Of all lanes, for `/metrics`.
     pub(crate) all_counters: Arc<[Arc<LaneCounters>]>,
     pub(crate) lanes: Lanes,
-    pub(crate) handlers: Handlers,
+    pub(crate) handlers: Rc<Handlers>,
     /// Sessions that requests name.
     pub(crate) sessions: HashMap<Sid, PeerId>,
     /// Polls that requests on this lane have asked for.
@@ -90,7 +90,7 @@ impl Lane {
         stop: watch::Receiver<bool>,
         all_counters: Arc<[Arc<LaneCounters>]>,
         lanes: Lanes,
-        handlers: Handlers,
+        handlers: Rc<Handlers>,
     ) -> Self {
         Self {
             peers: Slab::new(),

@@ -13,7 +13,7 @@ use crate::core::{Core, UNIT_TIME};
 use crate::dialect::{Dialect, Input, Speaker, Wrap};
 use crate::engineio::EngineIo;
 use crate::form::Form;
-use crate::handler::{Incoming, Socket};
+use crate::handler::{Incoming, Sends, Socket};
 use crate::id::PeerId;
 use crate::json;
 use crate::lease::Lease;
@@ -191,6 +191,7 @@ impl Peer {
             (Carrier::WebSocket(_), Dialect::Pogu(_)) => Way::WsPogu,
             (Carrier::WebSocket(_), Dialect::Stomp(_)) => Way::WsStomp,
             (Carrier::WebSocket(_), _) => Way::WsHandler,
+            (Carrier::EngineIo(_), Dialect::Handler(_)) => Way::EngineIoHandler,
             (Carrier::EngineIo(_), _) => Way::SocketIo,
             (Carrier::Probe { .. }, _) => Way::SocketIoProbe,
             (Carrier::Stream, Dialect::Pogu(_)) => Way::TcpPogu,
@@ -269,7 +270,7 @@ impl Peer {
             if let Dialect::Handler(handler) = &self.dialect {
                 core.counters.received(way, payload.len());
                 let mut socket = Socket {
-                    deflate,
+                    sends: Sends::Frames(deflate),
                     codec: &mut core.codec,
                     out: &mut self.out,
                     close: None,

@@ -17,7 +17,7 @@ use tokio::sync::{oneshot, watch};
 use crate::config::{Config, ConfigError, Listen, Protocol};
 use crate::core::{Core, Times, WRITE_STALL, milliseconds};
 use crate::drive::{self, Command, Handle, Lanes, WAKER};
-use crate::handler::{Handler, Incoming, Socket};
+use crate::handler::{Handlers, Incoming, Socket};
 use crate::lane::Lane;
 use crate::listener::{self, Spoken};
 use crate::metrics::LaneCounters;
@@ -55,7 +55,7 @@ pub enum ServerError {
 #[derive(Default)]
 pub struct Builder {
     config: Config,
-    handlers: HashMap<String, Handler>,
+    handlers: Handlers,
     namespaces: HashMap<String, Arc<Namespace>>,
 }
 
@@ -84,7 +84,20 @@ impl Builder {
         path: impl Into<String>,
         handler: impl Fn(&mut Socket<'_>, Incoming<'_>) + Send + Sync + 'static,
     ) -> Self {
-        self.handlers.insert(path.into(), Arc::new(handler));
+        self.handlers.websocket.insert(path.into(), Arc::new(handler));
+        self
+    }
+
+    /// Serves Engine.IO at `path`, as `/engine.io/`, with `handler`, called for each message on the lane of its session.
+    ///
+    /// A handler must not block: its lane's other connections wait for it.
+    #[must_use]
+    pub fn engineio(
+        mut self,
+        path: impl Into<String>,
+        handler: impl Fn(&mut Socket<'_>, Incoming<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.handlers.engineio.insert(path.into(), Arc::new(handler));
         self
     }
 
@@ -117,7 +130,7 @@ impl Builder {
 /// A server whose addresses are bound.
 pub struct Server {
     config: Arc<Config>,
-    handlers: HashMap<String, Handler>,
+    handlers: Handlers,
     namespaces: Namespaces,
     sockets: Vec<Bound>,
 }
@@ -223,7 +236,7 @@ struct LaneParts {
     namespaces: Namespaces,
     config: Arc<Config>,
     counters: Arc<[Arc<LaneCounters>]>,
-    handlers: HashMap<String, Handler>,
+    handlers: Handlers,
     udp: Vec<(std::net::UdpSocket, Use)>,
     stop: watch::Receiver<bool>,
     seed: u64,

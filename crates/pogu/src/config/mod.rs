@@ -191,6 +191,7 @@ impl Config {
         not_zero(&["websocket", "pong-timeout"], self.websocket.pong_timeout)?;
         not_zero(&["socketio", "ping-interval"], self.socketio.ping_interval)?;
         not_zero(&["socketio", "ping-timeout"], self.socketio.ping_timeout)?;
+        not_zero(&["socketio", "connect-timeout"], self.socketio.connect_timeout)?;
         not_zero(&["sse", "keep-alive"], self.sse.keep_alive)?;
         not_zero(&["sse", "retry"], self.sse.retry)?;
         self.limits.check()?;

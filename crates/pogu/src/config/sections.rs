@@ -336,6 +336,9 @@ pub struct SocketIo {
     /// How long the pong may take before the session is given up.
     #[serde(deserialize_with = "value::duration")]
     pub ping_timeout: Duration,
+    /// How long a client has to join its first namespace.
+    #[serde(deserialize_with = "value::duration")]
+    pub connect_timeout: Duration,
     /// How long a session can be taken up again after its connection broke, with all that was missed; zero for never.
     #[serde(deserialize_with = "value::duration")]
     pub recovery: Duration,
@@ -348,6 +351,7 @@ impl Default for SocketIo {
         SocketIo {
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
+            connect_timeout: Duration::from_secs(45),
             recovery: Duration::ZERO,
             allow_eio3: false,
         }

@@ -6,16 +6,19 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use pogu_proto::engineio::{self, Form, Refusal, Version, jsonp};
+use pogu_proto::engineio::{self, Form, Refusal, jsonp};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::session::Answer;
 use super::{Reply, full, problem, upgrade};
+use crate::core::Core;
 use crate::dialect::{Dialect, SocketIo};
 use crate::drive::{Command, Lanes, Shared};
 use crate::engineio::{self as carrier, EngineIo, Poll, Sid};
 use crate::errand::Errand;
+use crate::handler::Handler;
+use crate::lane::Lane;
 use crate::link::Link;
 use crate::peer::Carrier;
 use crate::problem::Problem;
@@ -23,10 +26,12 @@ use crate::problem::Problem;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Answers a request; `handler` is the code behind the endpoint, where it is not Socket.IO.
 pub(super) async fn respond(
     lane: &Shared,
     request: &mut Request<Incoming>,
     remote: std::net::SocketAddr,
+    handler: Option<Handler>,
     origin_allowed: bool,
 ) -> Answer {
     let method = match *request.method() {
@@ -47,13 +52,17 @@ pub(super) async fn respond(
             transport: engineio::Transport::WebSocket,
             base64,
             ..
-        } => return upgrade::engineio(lane, request, version, base64, origin_allowed),
+        } => return upgrade::engineio(lane, request, version, base64, handler, origin_allowed),
         engineio::Request::Handshake {
             version,
             base64,
             jsonp,
             ..
-        } => begin(lane, remote, version, base64, jsonp),
+        } => {
+            let mut lane = lane.borrow_mut();
+            let engine = EngineIo::new(version, base64, None, &lane.core);
+            begin(&mut lane, remote, engine, handler, jsonp)
+        }
         engineio::Request::Poll { sid, jsonp } => poll(lane, &sid, jsonp).await,
         engineio::Request::Post { sid, jsonp } => {
             let sid = Sid::parse(&sid);
@@ -69,28 +78,33 @@ pub(super) async fn respond(
 
 /// A session that begins on polls.
 fn begin(
-    lane: &Shared,
+    lane: &mut Lane,
     remote: std::net::SocketAddr,
-    version: Version,
-    base64: bool,
+    engine: EngineIo,
+    handler: Option<Handler>,
     jsonp: Option<u32>,
 ) -> Reply {
-    let mut lane = lane.borrow_mut();
     if lane.shutting_down {
         return problem(Problem::shutting_down());
     }
-    let engine = EngineIo::new(version, base64, None, &lane.core);
     let (form, mut payload) = (engine.form(), Vec::new());
     engine.open(&mut payload);
-    let dialect = SocketIo::new(&engine, &lane.core);
+    let dialect = dialect(&engine, handler, &lane.core);
     let carrier = Carrier::EngineIo(Box::new(engine));
-    let dialect = Dialect::SocketIo(Box::new(dialect));
     match lane.add(Link::None, remote, carrier, dialect, &mut []) {
         Ok(id) => {
             lane.begin(id);
             answered(carrier::Answer::Payload(form, payload), jsonp)
         }
         Err(error) => problem(Problem::overloaded(&error.to_string())),
+    }
+}
+
+/// What the messages of a session mean.
+pub(super) fn dialect(engine: &EngineIo, handler: Option<Handler>, core: &Core) -> Dialect {
+    match handler {
+        Some(handler) => Dialect::Handler(handler),
+        None => Dialect::SocketIo(Box::new(SocketIo::new(engine, core))),
     }
 }
 

@@ -240,13 +240,16 @@ async fn route(
         // The second is where Spring has the WebSocket beside its SockJS.
         "/stomp" | "/stomp/websocket" => return upgrade::stomp(lane, request, origin_allowed),
         "/socket.io/" | "/socket.io" => {
-            return engineio::respond(lane, request, remote, origin_allowed).await;
+            return engineio::respond(lane, request, remote, None, origin_allowed).await;
         }
         _ => {}
     }
-    let handler = lane.borrow().handlers.get(&path).cloned();
-    if let Some(handler) = handler {
+    let handlers = lane.borrow().handlers.clone();
+    if let Some(handler) = handlers.websocket.get(&path).cloned() {
         return upgrade::handler(lane, request, handler, origin_allowed);
+    }
+    if let Some(handler) = handlers.engineio.get(&path).cloned() {
+        return engineio::respond(lane, request, remote, Some(handler), origin_allowed).await;
     }
     Answer::Reply(page_at(lane, request, &path))
 }
@@ -300,6 +303,3 @@ fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
 fn problem(problem: Problem) -> Reply {
     problem.response().map(|body| Either::Left(Full::new(body)))
 }
-
-/// Handlers by path.
-pub(crate) type Handlers = Rc<std::collections::HashMap<String, crate::handler::Handler>>;

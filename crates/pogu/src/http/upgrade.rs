@@ -9,8 +9,8 @@ use pogu_proto::ws;
 
 use super::parameters::Parameters;
 use super::session::{Answer, Session};
-use super::{Reply, problem, topics};
-use crate::dialect::{Dialect, Plain, SocketIo, Stomp};
+use super::{Reply, engineio, problem, topics};
+use crate::dialect::{Dialect, Plain, Stomp};
 use crate::drive::Shared;
 use crate::engineio::{EngineIo, Sid};
 use crate::handler::Handler;
@@ -75,6 +75,7 @@ pub(super) fn engineio(
     request: &Request<Incoming>,
     version: Version,
     base64: bool,
+    handler: Option<Handler>,
     origin_allowed: bool,
 ) -> Answer {
     upgrade(lane, request, origin_allowed, Extras::PACKETS, |socket| {
@@ -82,13 +83,10 @@ pub(super) fn engineio(
         let engine = EngineIo::new(version, base64, Some(socket), core);
         let mut first = Vec::new();
         engine.open(&mut first);
-        let dialect = SocketIo::new(&engine, core);
+        let dialect = engineio::dialect(&engine, handler, core);
         Session {
             first,
-            ..Session::new(
-                Carrier::EngineIo(Box::new(engine)),
-                Dialect::SocketIo(Box::new(dialect)),
-            )
+            ..Session::new(Carrier::EngineIo(Box::new(engine)), dialect)
         }
     })
 }

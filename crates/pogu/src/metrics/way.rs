@@ -21,6 +21,8 @@ pub enum Way {
     WsStomp,
     /// Socket.IO on Engine.IO, by polls or a WebSocket.
     SocketIo,
+    /// Engine.IO that the application handles itself.
+    EngineIoHandler,
     /// A WebSocket that is to take over a session of Engine.IO.
     SocketIoProbe,
     /// A WebSocket that the application handles itself.
@@ -39,7 +41,7 @@ pub enum Way {
 
 impl Way {
     /// All of them, in order.
-    pub const ALL: [Way; 16] = [
+    pub const ALL: [Way; 17] = [
         Way::TcpPogu,
         Way::TcpPlain,
         Way::UdpPogu,
@@ -49,6 +51,7 @@ impl Way {
         Way::TcpStomp,
         Way::WsStomp,
         Way::SocketIo,
+        Way::EngineIoHandler,
         Way::SocketIoProbe,
         Way::WsHandler,
         Way::HttpPoll,
@@ -64,7 +67,7 @@ impl Way {
             Way::TcpPogu | Way::TcpPlain | Way::TcpStomp => "tcp",
             Way::UdpPogu | Way::UdpPlain => "udp",
             Way::WsPlain | Way::WsPogu | Way::WsStomp | Way::WsHandler => "websocket",
-            Way::SocketIo => "engine.io",
+            Way::SocketIo | Way::EngineIoHandler => "engine.io",
             Way::SocketIoProbe => "engine.io-probe",
             Way::HttpPoll => "http-poll",
             Way::HttpLongPoll => "http-long-poll",
@@ -80,7 +83,7 @@ impl Way {
             Way::TcpPogu | Way::UdpPogu | Way::WsPogu => "pogu",
             Way::TcpStomp | Way::WsStomp => "stomp",
             Way::SocketIo | Way::SocketIoProbe => "socket.io",
-            Way::WsHandler => "handler",
+            Way::WsHandler | Way::EngineIoHandler => "handler",
             Way::TcpPlain
             | Way::UdpPlain
             | Way::WsPlain
