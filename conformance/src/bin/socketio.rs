@@ -1,4 +1,4 @@
-//! The server that the public suites of Engine.IO and Socket.IO drive: `socketio 127.0.0.1:3000`.
+//! The server that the public suites of Engine.IO and Socket.IO drive: `socketio 127.0.0.1:3000`, with `eio3` after it for protocol 3.
 
 use std::time::Duration;
 
@@ -31,7 +31,9 @@ fn namespace() -> Namespace {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let address = std::env::args().nth(1).context("usage: socketio ADDRESS")?;
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().context("usage: socketio ADDRESS [eio3]")?;
+    let allow_eio3 = arguments.next().is_some_and(|word| word == "eio3");
     let listen = vec![address.parse().map_err(anyhow::Error::msg)?];
     let mut config = Config {
         listen,
@@ -41,7 +43,7 @@ async fn main() -> Result<()> {
     config.socketio.ping_interval = PING_INTERVAL;
     config.socketio.ping_timeout = PING_TIMEOUT;
     config.socketio.connect_timeout = CONNECT_TIMEOUT;
-    config.socketio.allow_eio3 = true;
+    config.socketio.allow_eio3 = allow_eio3;
     let server = Server::builder()
         .config(config)
         .engineio("/engine.io/", |socket, message| {

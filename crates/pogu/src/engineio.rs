@@ -129,8 +129,7 @@ impl EngineIo {
         };
         let form = match version {
             Version::V4 => Form::V4,
-            Version::V3 if base64 => Form::V3Text,
-            Version::V3 => Form::V3Binary,
+            Version::V3 => Form::V3Text,
         };
         let limits = core.engineio_limits.clone();
         Self {
@@ -157,6 +156,33 @@ impl EngineIo {
 
     pub(crate) fn form(&self) -> Form {
         self.form
+    }
+
+    /// A payload as it goes out. Clients of protocol 3 take binary as bytes, if there is some and they have not asked for base64.
+    fn answer(&self, payload: Vec<u8>) -> Answer {
+        if self.form != Form::V3Text || self.base64 {
+            return Answer::Payload(self.form, payload);
+        }
+        let (mut bytes, mut has_binary) = (Vec::new(), false);
+        let mut items = payload.clone();
+        for packet in Payload::new(self.form, &self.no_limits(), &mut items).flatten() {
+            has_binary |= matches!(packet, Packet::Message(Data::Binary(_)));
+            engineio::put(Form::V3Binary, &packet, &mut bytes);
+        }
+        if has_binary {
+            Answer::Payload(Form::V3Binary, bytes)
+        } else {
+            Answer::Payload(self.form, payload)
+        }
+    }
+
+    /// What the server itself has written it can read again.
+    fn no_limits(&self) -> engineio::Limits {
+        engineio::Limits {
+            payload: usize::MAX,
+            packets: usize::MAX,
+            ..(*self.limits).clone()
+        }
     }
 
     pub(crate) fn packing(&self) -> Packing {
@@ -205,11 +231,7 @@ impl EngineIo {
     fn upgrade(&mut self, socket: ws::Session, out: &mut Vec<u8>) {
         let mut items = std::mem::take(out);
         self.socket = Some(socket);
-        let limits = engineio::Limits {
-            payload: usize::MAX,
-            packets: usize::MAX,
-            ..(*self.limits).clone()
-        };
+        let limits = self.no_limits();
         if items.is_empty() {
             return;
         }
@@ -361,7 +383,7 @@ impl Lane {
         core.counters.wrote(way, payload.len());
         if let Link::Poll(poll) = std::mem::replace(&mut peer.link, Link::None) {
             // Whoever polled may have gone; then the lane hears of that too.
-            let _ = poll.answer.send(Answer::Payload(engine.form(), payload));
+            let _ = poll.answer.send(engine.answer(payload));
         }
         if peer.closing.is_some() {
             Progress::Done
@@ -460,7 +482,7 @@ impl Lane {
         {
             let mut payload = Vec::new();
             engine.packing().put(&packet, &mut payload);
-            let _ = poll.answer.send(Answer::Payload(engine.form(), payload));
+            let _ = poll.answer.send(engine.answer(payload));
         }
         engine.upgrade(socket, &mut target.out);
         target.out.splice(0..0, out);

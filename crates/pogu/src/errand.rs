@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use pogu_proto::engineio::{Form, Payload, Refusal, Transport, jsonp};
+use pogu_proto::engineio::{self, Form, Payload, Refusal, Transport, jsonp};
 use pogu_proto::ws;
 use tokio::sync::oneshot;
 
@@ -16,6 +16,9 @@ use crate::id::PeerId;
 use crate::lane::Lane;
 use crate::link::Link;
 use crate::peer::{Carrier, Ending, Peer};
+
+/// Sessions remembered that their clients have just closed.
+const JUST_CLOSED_MAX: usize = 256;
 
 /// What a request asks of a session.
 #[derive(Debug)]
@@ -66,14 +69,9 @@ impl Errand {
 }
 
 impl Lane {
-    /// Hands an errand to the lane of its session.
-    pub(crate) fn send(&mut self, errand: Errand) {
-        let lane = errand.sid().lane();
-        if lane == usize::from(self.core.index) {
-            self.run_errand(errand);
-            return self.core.signals.nudge();
-        }
-        match self.lanes.get(lane) {
+    /// Hands an errand to the lane of its session, this one too: so requests are taken up in the order in which they came, on whatever lanes.
+    pub(crate) fn send(&self, errand: Errand) {
+        match self.lanes.get(errand.sid().lane()) {
             Some(handle) => handle.send(Command::Errand(errand)),
             None => refuse(errand),
         }
@@ -118,7 +116,10 @@ impl Lane {
     /// Does what a request asks of a session of this lane.
     pub(crate) fn run_errand(&mut self, errand: Errand) {
         let Some(id) = self.session(errand.sid()) else {
-            return refuse(errand);
+            return match errand {
+                Errand::Poll { sid, poll } => self.end_late_poll(sid, poll),
+                errand => refuse(errand),
+            };
         };
         match errand {
             Errand::Poll { poll, .. } => self.take_poll(id, poll),
@@ -137,6 +138,22 @@ impl Lane {
             Errand::Probe(probe) => self.take_probe(id, *probe),
             Errand::Replaced { .. } => self.remove(id.slot as usize),
         }
+    }
+
+    /// A poll for a session that is not there. One that its client sent beside the POST with which it closed is answered as if it had come
+    /// before that.
+    fn end_late_poll(&mut self, sid: Sid, poll: Poll) {
+        let at = self.just_closed.iter().position(|(closed, _)| *closed == sid);
+        let answer = match at.and_then(|at| self.just_closed.remove(at)) {
+            None => Answer::Refused(Refusal::Session),
+            Some((_, form)) => {
+                let mut payload = Vec::new();
+                engineio::put(form, &engineio::Packet::Noop, &mut payload);
+                Answer::Payload(form, payload)
+            }
+        };
+        // Whoever polled may have gone.
+        let _ = poll.answer.send(answer);
     }
 
     fn take_poll(&mut self, id: PeerId, poll: Poll) {
@@ -222,9 +239,23 @@ impl Lane {
             Ok(()) => Ok(()),
             Err(ending) => {
                 let is_violation = matches!(ending, Ending::Violation(_));
+                self.note_closed(id, &ending);
                 self.end(slot, &ending);
                 if is_violation { Err(Refusal::Bad) } else { Ok(()) }
             }
+        }
+    }
+
+    /// Remembers for a moment a session that its client closed while no poll waited.
+    fn note_closed(&mut self, id: PeerId, ending: &Ending) {
+        let Some(peer) = self.get(id) else { return };
+        if let (Ending::Finished, Link::None, Carrier::EngineIo(engine)) = (ending, &peer.link, &peer.carrier)
+        {
+            let closed = (engine.sid, engine.form());
+            if self.just_closed.len() >= JUST_CLOSED_MAX {
+                self.just_closed.pop_front();
+            }
+            self.just_closed.push_back(closed);
         }
     }
 

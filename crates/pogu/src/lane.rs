@@ -3,7 +3,7 @@
 //! [`Lane::turn`] reads what is ready, does what is due, drains the inbox and flushes what is dirty, in this order.
 //! Sockets and the clock are handed in; `drive.rs` has the loop that does so.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read};
 use std::mem;
 use std::net::SocketAddr;
@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use pogu_hub::{Event, Letter, Policy, Pushed, SubscriptionId};
+use pogu_proto::engineio::Form;
 use pogu_proto::{Time, ws};
 use slab::Slab;
 use tokio::sync::watch;
@@ -78,6 +79,8 @@ pub(crate) struct Lane {
     pub(crate) handlers: Rc<Handlers>,
     /// Sessions that requests name.
     pub(crate) sessions: HashMap<Sid, PeerId>,
+    /// Sessions that their clients have closed while no poll waited, for one that comes late.
+    pub(crate) just_closed: VecDeque<(Sid, Form)>,
     /// Polls that requests on this lane have asked for.
     pub(crate) polls: u64,
 }
@@ -116,6 +119,7 @@ impl Lane {
             lanes,
             handlers,
             sessions: HashMap::default(),
+            just_closed: VecDeque::new(),
             polls: 0,
         }
     }
