@@ -250,9 +250,10 @@ fn what_could_not_be_written_stays_in_its_queue() {
     let body = "x".repeat(100_000);
     lines(&run(&["pub", &url, &body, "--count", "3"]));
     std::thread::sleep(std::time::Duration::from_millis(300));
+    let unread = child.stdout.take();
     signal(&child, "INT");
-    drop(child.stdout.take());
     assert_eq!(finish(child).status.code(), Some(130));
+    drop(unread);
     let all = run(&["sub", &url, "--count", "3", "--timeout", "10s"]);
     assert_eq!(lines(&all), [body.as_str(); 3]);
 }
