@@ -1,7 +1,7 @@
 //! Client of pogu and of the protocols it speaks.
 //!
-//! A [`Subscriber`] reads a topic or pattern by one of the ways of [`Via`] and outlives its connections; a [`Publisher`] brings
-//! messages to topics, each exactly once. Both take a [`Target`], which is a URL that was read, and [`Options`]. A
+//! A [`Subscriber`] reads a topic or pattern, or takes from a queue, by one of the ways of [`Via`] and outlives its connections; a
+//! [`Publisher`] brings messages to topics and queues. Both take a [`Target`], which is a URL that was read, and [`Options`]. A
 //! [`Pipe`] is one plain two-way conversation, as it is: nothing is made anew.
 //!
 //! ```no_run

@@ -110,7 +110,6 @@ async fn flood(head: &'static str, filler: &'static [u8], via: Via) -> Error {
     let mut options = options();
     options.backoff_base = Duration::from_secs(3600);
     options.backoff_cap = Duration::from_secs(3600);
-    options.connect_timeout = Duration::from_secs(1);
     let scheme = if via == Via::Stomp { "stomp" } else { "http" };
     let target = by(scheme, address);
     let connecting = Subscriber::connect(&target, "chat", Some("earliest"), via, options);

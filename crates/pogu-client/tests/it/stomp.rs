@@ -239,7 +239,7 @@ async fn a_queue_is_taken_once_across_every_cut() {
     for scheme in STOMP {
         let bytes = take_across_a_cut(address, scheme, "whole", vec![Fate::Whole]).await;
         assert!((300..5_000).contains(&bytes), "{scheme}: {bytes}");
-        crate::cuts::for_each((0..=bytes).step_by(3), |at| async move {
+        crate::cuts::for_each((0..=bytes).step_by(5), |at| async move {
             take_across_a_cut(
                 address,
                 scheme,
@@ -306,7 +306,7 @@ async fn what_is_published_across_every_cut_is_there() {
     let address = harbour.address;
     for scheme in STOMP {
         // Above what the conversation takes in either direction.
-        crate::cuts::for_each((0..700).step_by(3), |at| async move {
+        crate::cuts::for_each((0..700).step_by(5), |at| async move {
             publish_across_a_cut(
                 address,
                 scheme,
