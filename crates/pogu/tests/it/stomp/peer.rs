@@ -57,6 +57,8 @@ pub(crate) struct Stomp {
     /// Bytes that arrived and were not heard yet.
     unheard: Vec<u8>,
     receipts: usize,
+    /// What the server calls it.
+    pub(crate) session: String,
     /// Whether the last WebSocket message was binary.
     pub(crate) binary: bool,
     /// The code with which the WebSocket was closed.
@@ -101,6 +103,7 @@ impl Stomp {
             escaped: false,
             unheard: Vec::new(),
             receipts: 0,
+            session: String::new(),
             binary: false,
             closed: None,
         }
@@ -116,6 +119,7 @@ impl Stomp {
         assert_eq!(connected.command, "CONNECTED", "{connected:?}");
         assert_eq!(connected.the("version"), version);
         self.escaped = version != "1.0";
+        self.session = connected.the("session").to_owned();
         connected
     }
 
@@ -279,6 +283,19 @@ impl Stomp {
         }
     }
 
+    /// All whole frames that still come, however the connection ends.
+    pub(crate) fn rest(&mut self) -> Vec<Frame> {
+        // A reset may follow; what arrived before it is there.
+        let _ = self.stream().try_clone().unwrap().read_to_end(&mut self.unheard);
+        let mut frames = Vec::new();
+        let mut bytes = &*self.unheard;
+        while let Some((frame, length)) = read(bytes, self.escaped) {
+            frames.push(frame);
+            bytes = &bytes[length..];
+        }
+        frames
+    }
+
     /// What arrived and was not heard yet.
     pub(crate) fn waiting(&self) -> &[u8] {
         &self.unheard
@@ -343,7 +360,7 @@ fn read(bytes: &[u8], escaped: bool) -> Option<(Frame, usize)> {
         Some((_, length)) => begin + length.parse::<usize>().expect("a length"),
         None => begin + bytes[begin..].iter().position(|byte| *byte == 0)?,
     };
-    assert_eq!(*bytes.get(end)?, 0, "NUL after the body of {head:?}");
+    assert_eq!(bytes.get(end)?, &0, "NUL after the body of {head:?}");
     let frame = Frame {
         command,
         headers,
