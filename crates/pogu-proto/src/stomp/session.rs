@@ -22,7 +22,9 @@ enum State {
     /// For the caller to accept it, with the heart-beats that the client offered.
     Asked(Version, HeartBeat),
     Connected(Version),
-    /// After DISCONNECT or ERROR: nothing more is read.
+    /// After DISCONNECT: nothing more is read, but what came before it may still fail.
+    Left(Version),
+    /// After ERROR: nothing more is read or said.
     Ended(Version),
 }
 
@@ -86,7 +88,7 @@ impl Server {
             State::Waiting => &limits.before_connect,
             State::Connected(_) => &limits.frame,
             State::Asked(..) => return Ok(None),
-            State::Ended(_) => {
+            State::Left(_) | State::Ended(_) => {
                 self.decoder = Decoder::new();
                 input.take(usize::MAX);
                 return Ok(None);
@@ -107,7 +109,7 @@ impl Server {
         };
         match &event {
             Ok(Event::Connect(connect)) => *state = State::Asked(connect.version, connect.heart_beat),
-            Ok(Event::Disconnect { .. }) => *state = State::Ended(state.version()),
+            Ok(Event::Disconnect { .. }) => *state = State::Left(state.version()),
             Ok(_) => {}
             Err(violation) => {
                 let receipt = frame.header("receipt", state.version());
@@ -130,9 +132,9 @@ impl Server {
     }
 
     /// Refuses a CONNECT, or anything else that cannot be done: appends ERROR and ends the session; the connection is to be closed.
-    /// Nothing is sent after DISCONNECT or ERROR.
+    /// After DISCONNECT this is for what came before it; nothing is sent after ERROR.
     pub fn fail(&mut self, failure: Failure<'_>, out: &mut Vec<u8>) {
-        if !self.is_ended() {
+        if !matches!(self.state, State::Ended(_)) {
             error(failure, false, self.version(), out);
             self.state = State::Ended(self.version());
         }
@@ -154,7 +156,7 @@ impl Server {
             // Nothing was sent since the session began.
             State::Waiting => Some(self.beats.last_sent() + limits.connect_timeout),
             State::Connected(_) => self.beats.deadline(),
-            State::Asked(..) | State::Ended(_) => None,
+            State::Asked(..) | State::Left(_) | State::Ended(_) => None,
         }
     }
 
@@ -190,7 +192,7 @@ impl Server {
 
     /// Whether DISCONNECT was heard or ERROR written.
     pub fn is_ended(&self) -> bool {
-        matches!(self.state, State::Ended(_))
+        matches!(self.state, State::Left(_) | State::Ended(_))
     }
 
     /// Whether no incomplete frame is kept.
@@ -203,7 +205,10 @@ impl State {
     fn version(self) -> Version {
         match self {
             State::Waiting => Version::V1_0,
-            State::Asked(version, _) | State::Connected(version) | State::Ended(version) => version,
+            State::Asked(version, _)
+            | State::Connected(version)
+            | State::Left(version)
+            | State::Ended(version) => version,
         }
     }
 }

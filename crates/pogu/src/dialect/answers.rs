@@ -37,9 +37,8 @@ impl Answers {
 
     /// The answer to publish `seq` has come: it goes out in its turn, with those that waited for it.
     pub(super) fn arrived(&mut self, seq: u64, answer: Vec<u8>, out: &mut Vec<u8>) {
-        let waiting = |held: &&mut Held| matches!(held, Held::Publish(other) if *other == seq);
-        if let Some(held) = self.held.iter_mut().find(waiting) {
-            *held = Held::Ready(answer);
+        if let Some(at) = self.place_of(seq) {
+            self.held[at] = Held::Ready(answer);
         }
         while let Some(Held::Ready(bytes)) = self.held.front() {
             out.extend_from_slice(bytes);
@@ -48,6 +47,19 @@ impl Answers {
         if self.held.is_empty() {
             self.held = VecDeque::new();
         }
+    }
+
+    /// The same with an answer after which none is to follow: those behind it are dropped, also when they arrive.
+    pub(super) fn arrived_last(&mut self, seq: u64, answer: Vec<u8>, out: &mut Vec<u8>) {
+        if let Some(at) = self.place_of(seq) {
+            self.held.truncate(at + 1);
+            self.arrived(seq, answer, out);
+        }
+    }
+
+    fn place_of(&self, seq: u64) -> Option<usize> {
+        let waits = |held: &Held| matches!(held, Held::Publish(other) if *other == seq);
+        self.held.iter().position(waits)
     }
 }
 
@@ -69,5 +81,20 @@ mod tests {
         assert_eq!(out, [1, 2, 3, 4, 5]);
         answers.place(&mut out).push(6);
         assert_eq!(out.last(), Some(&6));
+    }
+
+    #[test]
+    fn nothing_follows_the_last_answer() {
+        let (mut answers, mut out) = (Answers::default(), Vec::new());
+        answers.expect(1);
+        answers.expect(2);
+        answers.place(&mut out).push(9);
+        answers.expect(3);
+        answers.arrived_last(2, vec![2], &mut out);
+        assert!(out.is_empty());
+        answers.arrived(3, vec![3], &mut out);
+        answers.arrived(1, vec![1], &mut out);
+        answers.arrived_last(3, vec![3], &mut out);
+        assert_eq!(out, [1, 2]);
     }
 }

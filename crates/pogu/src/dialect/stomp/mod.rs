@@ -214,7 +214,8 @@ impl Stomp {
             receipt: receipts.first().map(|receipt| &**receipt),
         };
         wrap.put(&mut answer, core, |out| session.fail(failure, out));
-        state.answers.arrived(seq, answer, out);
+        // Nothing follows an ERROR, whatever was done meanwhile.
+        state.answers.arrived_last(seq, answer, out);
         Err(Ending::Violation(detail))
     }
 

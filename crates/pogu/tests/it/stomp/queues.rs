@@ -444,3 +444,45 @@ fn what_auto_could_not_send_is_for_others() {
     assert!(first > 0, "what sockets hold was sent");
     assert!(rest.iter().copied().eq(first..MESSAGES));
 }
+
+#[test]
+fn a_full_queue_is_an_error_with_the_receipt_and_the_last_word() {
+    let server = Running::with("[limits]\nmessage = \"64MiB\"\nmailbox = \"64MiB\"\n");
+    let mut producer = Stomp::new(&server);
+    let body = vec![b'x'; 63 << 20];
+    for number in 0..4 {
+        producer.say(send("/queue/full", &format!("receipt:{number}\n"), &body));
+        assert_eq!(producer.hear().the("receipt-id"), number.to_string());
+    }
+    for mut late in [Stomp::new(&server), Stomp::websocket(&server)] {
+        // All this is in one piece, and what comes after is not done or is not told.
+        let mut frames = send("/queue/other", "receipt:before\n", "x");
+        frames.extend(send("/queue/full", "receipt:full\n", &body[..5 << 20]));
+        frames.extend(send("/topic/after", "receipt:after\n", "x"));
+        frames.extend(send("/queue/full", "", &body[..5 << 20]));
+        frames.extend_from_slice(b"BEGIN\ntransaction:t\nreceipt:late\n\n\0");
+        late.say(frames);
+        assert_eq!(late.hear().the("receipt-id"), "before");
+        let error = late.is_refused("not published");
+        assert_eq!(error.the("receipt-id"), "full");
+        assert!(error.text().contains("full"), "{}", error.text());
+    }
+    // Who takes his leave is not told that all was done.
+    let mut leaving = Stomp::websocket(&server);
+    let mut frames = send("/queue/full", "receipt:full\n", &body[..5 << 20]);
+    frames.extend_from_slice(b"DISCONNECT\nreceipt:bye\n\n\0");
+    leaving.say(frames);
+    assert_eq!(leaving.is_refused("not published").the("receipt-id"), "full");
+    // Without a receipt as well: nothing is lost silently.
+    producer.say(send("/queue/full", "", &body[..5 << 20]));
+    let error = producer.is_refused("not published");
+    assert_eq!(error.header("receipt-id"), None);
+    // What is taken makes room.
+    let mut consumer = Stomp::new(&server);
+    consumer.ask("SUBSCRIBE\nid:1\ndestination:/queue/full\nprefetch-count:1\nack:client");
+    let first = consumer.hear_message();
+    assert_eq!(first.body.len(), body.len());
+    settle(&mut consumer, "ACK", &first);
+    let mut producer = Stomp::new(&server);
+    producer.publish("/queue/full", "room");
+}
