@@ -112,7 +112,9 @@ fn private_or_public(destination: &str, session: &str) -> Result<Topic, String> 
         ));
     };
     let queue = queue(&dotted(name))?;
-    if queue.is_reserved() {
+    // What died in a private queue is as private.
+    let living = queue.strip_prefix("dead.").unwrap_or(&queue);
+    if queue.is_reserved() || living.split('.').next() == Some(TEMPORARY) {
         return Err(format!("`{queue}` belongs to the server: it cannot be named"));
     }
     Ok(queue)
@@ -167,6 +169,7 @@ mod tests {
             "/topic/a.*",
             "/topic/$server",
             "/queue/$temp.s2.x",
+            "/queue/dead.$temp.s2.x",
             "/queue/a b",
             "/topic/a//b",
         ] {

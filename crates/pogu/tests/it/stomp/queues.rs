@@ -486,3 +486,27 @@ fn a_full_queue_is_an_error_with_the_receipt_and_the_last_word() {
     let mut producer = Stomp::new(&server);
     producer.publish("/queue/full", "room");
 }
+
+#[test]
+fn a_temporary_queue_is_private_and_gone_with_its_session() {
+    let server = Running::start();
+    let mut mine = Stomp::new(&server);
+    let mut other = Stomp::new(&server);
+    mine.subscribe("1", "/temp-queue/x");
+    other.subscribe("1", "/temp-queue/x");
+    mine.send("/temp-queue/x", "mine");
+    let message = mine.hear_message();
+    assert_eq!(message.text(), "mine");
+    assert_eq!(message.the("destination"), "/temp-queue/x");
+    other.is_quiet();
+    let session = mine.session.clone();
+    for named in [
+        format!("/queue/$temp.{session}.x"),
+        format!("/reply-queue/{session}.x"),
+        format!("/queue/dead.$temp.{session}.x"),
+    ] {
+        let mut thief = Stomp::new(&server);
+        thief.say(format!("SUBSCRIBE\nid:1\ndestination:{named}\n\n\0"));
+        thief.is_refused("bad destination");
+    }
+}
