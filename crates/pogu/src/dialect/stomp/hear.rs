@@ -10,7 +10,7 @@ use super::deliver::{Acknowledged, acknowledged};
 use super::destination::{self, Target};
 use super::subscribe::{Options, bad_destination, is_true};
 use super::transaction::{self, Transaction};
-use super::{Awaited, Refusal, State, Stomp, Subscribed};
+use super::{Awaited, Lasts, Refusal, State, Stomp, Subscribed};
 use crate::core::Waiting;
 use crate::dialect::{Input, Speaker, Wrap};
 use crate::http::NAME_MAX;
@@ -255,7 +255,14 @@ impl Speaker<'_> {
             return Ok(());
         }
         self.check_room(state)?;
-        self.consume(state, queue, Some(&private), &private, &Options::default())
+        self.consume(
+            state,
+            queue,
+            Lasts::Shared,
+            Some(&private),
+            &private,
+            &Options::default(),
+        )
     }
 
     /// Asks for the outcome of a publish.

@@ -86,13 +86,22 @@ enum Subscribed {
     Queue {
         consumer: ConsumerId,
         queue: Topic,
-        /// Kept while the client is away.
-        durable: bool,
+        /// What becomes of the queue when this ends.
+        lasts: Lasts,
         /// The last delivery that was written.
         reached: u64,
         /// The last delivery that was accepted for the client, where it does not do so itself.
         accepted: u64,
     },
+}
+
+/// How long a queue is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lasts {
+    /// Whoever subscribes, it is not theirs.
+    Shared,
+    /// As long as its client does not give it up, which may be away meanwhile.
+    Durable,
 }
 
 /// Messages that did not get through.

@@ -5,7 +5,7 @@ use pogu_proto::stomp::{self, AckMode, Headers, Version};
 
 use super::destination::{self, Source};
 use super::hear::number;
-use super::{Lost, Refusal, State, Subscribed, Subscription};
+use super::{Lasts, Lost, Refusal, State, Subscribed, Subscription};
 use crate::dialect::Speaker;
 use crate::form::Head;
 
@@ -56,7 +56,9 @@ impl Speaker<'_> {
         }
         let source = destination::source(destination, &state.name).map_err(bad_destination)?;
         let selectors = match source {
-            Source::Queue(queue) => return self.consume(state, queue, id, destination, options),
+            Source::Queue(queue) => {
+                return self.consume(state, queue, Lasts::Shared, id, destination, options);
+            }
             Source::Topics(selectors) => selectors,
         };
         if !options.durable {
@@ -79,7 +81,7 @@ impl Speaker<'_> {
             .hub
             .bind(bind)
             .map_err(|error| Refusal::new("not subscribed", error.to_string()))?;
-        self.consume(state, queue, id, destination, options)
+        self.consume(state, queue, Lasts::Durable, id, destination, options)
     }
 
     /// Subscribes to topics.
@@ -144,6 +146,7 @@ impl Speaker<'_> {
         &mut self,
         state: &mut State,
         queue: Topic,
+        lasts: Lasts,
         id: Option<&str>,
         destination: &str,
         options: &Options,
@@ -155,7 +158,7 @@ impl Speaker<'_> {
             prefetch: options.prefetch,
             window: WINDOW,
             // A durable queue was filled through it.
-            filter: options.filter.clone().filter(|_| !options.durable),
+            filter: options.filter.clone().filter(|_| lasts == Lasts::Shared),
         };
         // What it has sent itself comes before.
         self.core.publish();
@@ -170,7 +173,7 @@ impl Speaker<'_> {
         let to = Subscribed::Queue {
             consumer,
             queue,
-            durable: options.durable,
+            lasts,
             reached: 0,
             accepted: 0,
         };
@@ -213,13 +216,13 @@ impl Speaker<'_> {
             Subscribed::Queue {
                 consumer,
                 queue,
-                durable,
+                lasts,
                 reached,
                 ..
             } => {
                 state.waiting.retain(|delivery| delivery.consumer != consumer);
                 self.core.cancel(consumer, reached);
-                if durable && ends {
+                if lasts == Lasts::Durable && ends {
                     self.core.hub.remove_queue(&queue);
                 }
             }

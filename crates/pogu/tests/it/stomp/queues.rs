@@ -510,3 +510,22 @@ fn a_temporary_queue_is_private_and_gone_with_its_session() {
         thief.is_refused("bad destination");
     }
 }
+
+#[test]
+fn a_queue_that_others_share_is_nobodys_to_give_up() {
+    let server = Running::start();
+    let mut producer = Stomp::new(&server);
+    let mut consumer = Stomp::new(&server);
+    consume(&mut consumer, "\nack:client\nprefetch-count:1");
+    fill(&mut producer, "/queue/q", 0..3);
+    let zero = consumer.hear_message();
+    // Clients of other brokers say so of any queue.
+    let mut other = Stomp::connected(server.connect(), "1.2", "client-id:me\n");
+    consume(&mut other, "\nack:client\ndurable:true\nselector:never = 1");
+    other.is_quiet();
+    other.ask("UNSUBSCRIBE\nid:q\ndurable:true");
+    settle(&mut consumer, "ACK", &zero);
+    assert_eq!(consumer.hear_message().number(), 1);
+    consumer.ask("UNSUBSCRIBE\nid:q\ndurable:true");
+    assert_eq!(all_of(&server, "/queue/q"), [1, 2]);
+}
