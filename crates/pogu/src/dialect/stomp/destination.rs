@@ -3,7 +3,7 @@
 //! ```text
 //! /topic/T           SEND: the topic T; SUBSCRIBE: a topic or a pattern, with `*`, `>` or, as its last token, `#` (none or more)
 //! /queue/Q           the queue Q
-//! /temp-queue/x      a queue of this session alone, gone with it
+//! /temp-queue/x      a queue of this session alone, gone with its last subscription to it
 //! /reply-queue/N     SEND: somebody's `/temp-queue/x`, as the `reply-to` of their message named it
 //! ```
 //!
@@ -74,6 +74,11 @@ pub(super) fn source(destination: &str, session: &str) -> Result<Source, String>
         .map(parse)
         .collect::<Result<_, _>>()
         .map(Source::Topics)
+}
+
+/// Whether a destination is a queue of the session alone.
+pub(super) fn is_temporary(destination: &str) -> bool {
+    destination.starts_with(TEMPORARY_PREFIX)
 }
 
 /// The queue of a durable subscription: one for each client and id.

@@ -251,14 +251,14 @@ impl Speaker<'_> {
         };
         let queue = queue.map_err(|why| Refusal::new("bad reply-to", why))?;
         let private = std::mem::replace(value, public.into());
-        if state.temporary.contains(&queue) {
+        if state.consumes(&queue) {
             return Ok(());
         }
         self.check_room(state)?;
         self.consume(
             state,
             queue,
-            Lasts::Shared,
+            Lasts::Temporary,
             Some(&private),
             &private,
             &Options::default(),

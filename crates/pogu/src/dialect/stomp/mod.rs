@@ -51,8 +51,6 @@ struct State {
     /// The hub's names of those to topics.
     topics: Vec<SubscriptionId>,
     transactions: Vec<Transaction>,
-    /// Queues that end with the session.
-    temporary: Vec<Topic>,
     /// What queues have delivered and is not written yet.
     waiting: VecDeque<Delivery>,
 }
@@ -100,6 +98,8 @@ enum Subscribed {
 enum Lasts {
     /// Whoever subscribes, it is not theirs.
     Shared,
+    /// As long as the session subscribes to it.
+    Temporary,
     /// As long as its client does not give it up, which may be away meanwhile.
     Durable,
 }
@@ -144,7 +144,6 @@ impl Stomp {
                 subscribed: 0,
                 topics: Vec::new(),
                 transactions: Vec::new(),
-                temporary: Vec::new(),
                 waiting: VecDeque::new(),
             },
         }
@@ -248,19 +247,23 @@ impl Stomp {
         for id in state.topics.drain(..) {
             core.unsubscribe(id);
         }
-        state.subscriptions.retain(|subscription| match subscription.to {
+        state.subscriptions.retain(|subscription| match &subscription.to {
             Subscribed::Queue {
-                consumer, reached, ..
+                consumer,
+                queue,
+                lasts,
+                reached,
+                ..
             } => {
-                core.cancel(consumer, reached);
+                core.cancel(*consumer, *reached);
+                if *lasts == Lasts::Temporary {
+                    core.hub.remove_queue(queue);
+                }
                 false
             }
             // Messages that still wait are begun with its head.
             Subscribed::Topics { .. } => true,
         });
-        for queue in state.temporary.drain(..) {
-            core.hub.remove_queue(&queue);
-        }
         state.transactions = Vec::new();
         state.waiting = VecDeque::new();
     }

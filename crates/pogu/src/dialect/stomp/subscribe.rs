@@ -57,7 +57,12 @@ impl Speaker<'_> {
         let source = destination::source(destination, &state.name).map_err(bad_destination)?;
         let selectors = match source {
             Source::Queue(queue) => {
-                return self.consume(state, queue, Lasts::Shared, id, destination, options);
+                let lasts = if destination::is_temporary(destination) {
+                    Lasts::Temporary
+                } else {
+                    Lasts::Shared
+                };
+                return self.consume(state, queue, lasts, id, destination, options);
             }
             Source::Topics(selectors) => selectors,
         };
@@ -158,7 +163,7 @@ impl Speaker<'_> {
             prefetch: options.prefetch,
             window: WINDOW,
             // A durable queue was filled through it.
-            filter: options.filter.clone().filter(|_| lasts == Lasts::Shared),
+            filter: options.filter.clone().filter(|_| lasts != Lasts::Durable),
         };
         // What it has sent itself comes before.
         self.core.publish();
@@ -167,9 +172,6 @@ impl Speaker<'_> {
             .hub
             .consume(self.core.unix, consume)
             .map_err(|error| Refusal::new("not subscribed", error.to_string()))?;
-        if destination.starts_with("/temp-queue/") && !state.temporary.contains(&queue) {
-            state.temporary.push(queue.clone());
-        }
         let to = Subscribed::Queue {
             consumer,
             queue,
@@ -222,7 +224,12 @@ impl Speaker<'_> {
             } => {
                 state.waiting.retain(|delivery| delivery.consumer != consumer);
                 self.core.cancel(consumer, reached);
-                if lasts == Lasts::Durable && ends {
+                let is_last = match lasts {
+                    Lasts::Shared => false,
+                    Lasts::Temporary => !state.consumes(&queue),
+                    Lasts::Durable => ends,
+                };
+                if is_last {
                     self.core.hub.remove_queue(&queue);
                 }
             }
@@ -232,6 +239,13 @@ impl Speaker<'_> {
 }
 
 impl State {
+    /// Whether it is subscribed to a queue.
+    pub(super) fn consumes(&self, queue: &Topic) -> bool {
+        self.subscriptions
+            .iter()
+            .any(|known| matches!(&known.to, Subscribed::Queue { queue: known, .. } if known == queue))
+    }
+
     fn add(&mut self, id: Option<&str>, destination: &str, options: &Options, to: Subscribed) {
         self.subscriptions.push(Subscription {
             id: id.map(Box::from),

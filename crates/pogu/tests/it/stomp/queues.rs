@@ -529,3 +529,24 @@ fn a_queue_that_others_share_is_nobodys_to_give_up() {
     consumer.ask("UNSUBSCRIBE\nid:q\ndurable:true");
     assert_eq!(all_of(&server, "/queue/q"), [1, 2]);
 }
+
+#[test]
+fn a_temporary_queue_is_gone_with_its_last_subscription() {
+    let server = Running::start();
+    let mut stomp = Stomp::new(&server);
+    // Names come and go as often as one likes.
+    for number in 0..3000 {
+        stomp.say(format!(
+            "SUBSCRIBE\nid:1\ndestination:/temp-queue/{number}\n\n\0UNSUBSCRIBE\nid:1\n\n\0"
+        ));
+    }
+    stomp.ask("SUBSCRIBE\nid:1\ndestination:/temp-queue/x\nack:client");
+    stomp.ask("SUBSCRIBE\nid:2\ndestination:/temp-queue/x\nack:client");
+    stomp.send("/temp-queue/x", "0");
+    assert_eq!(stomp.hear_message().number(), 0);
+    stomp.ask("UNSUBSCRIBE\nid:1");
+    assert_eq!(stomp.hear_message().the("subscription"), "2");
+    stomp.ask("UNSUBSCRIBE\nid:2");
+    stomp.ask("SUBSCRIBE\nid:3\ndestination:/temp-queue/x\nack:client");
+    stomp.is_quiet();
+}
