@@ -21,8 +21,9 @@ impl Hub {
     }
 
     /// Does a transaction in one critical section: publishes the drafts and settles the deliveries, in their order, and drains both.
-    /// All or nothing: if a draft cannot be published, none is and nothing is settled, and every receipt gets this error. Gives
-    /// how many of the settlements had something to settle; what they free is not counted as room for the drafts.
+    /// All or nothing: if a draft cannot be published, none is and nothing is settled, and every receipt gets this error. One for a
+    /// reserved queue that is gone does not count: it is dropped alone, and its receipt says so. Gives how many of the
+    /// settlements had something to settle; what they free is not counted as room for the drafts.
     ///
     /// Its time under the lock follows the size of the transaction, which the caller bounds.
     pub fn commit(
@@ -96,6 +97,9 @@ impl Core {
     fn publish_to_queue(&mut self, now: u64, draft: Draft, planned: bool) -> Result<Cursor, PublishError> {
         if let Some(cursor) = self.engine.repeats(now, &draft)? {
             return Ok(cursor);
+        }
+        if self.queues.lacks(&draft.topic) {
+            return Err(PublishError::NoQueue);
         }
         if !planned {
             self.queues.admit(now, &draft.topic, draft.size())?;

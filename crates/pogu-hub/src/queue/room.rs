@@ -27,6 +27,11 @@ struct Demand {
 }
 
 impl Queues {
+    /// Whether this is a queue that messages do not make, and it is not there.
+    pub(crate) fn lacks(&self, name: &Topic) -> bool {
+        name.is_reserved() && !self.names.contains_key(name)
+    }
+
     /// Whether a queue has room for a message of this size. What has expired there gives way first.
     pub(crate) fn admit(&mut self, now: u64, name: &Topic, size: usize) -> Result<(), PublishError> {
         let demand = Demand {
@@ -44,6 +49,9 @@ impl Queues {
         name: &Topic,
         size: usize,
     ) -> Result<(), PublishError> {
+        if self.lacks(name) {
+            return Ok(());
+        }
         let own = plan.queues.entry(name.clone()).or_default();
         let is_new = own.messages == 0 && !self.names.contains_key(name);
         plan.new += usize::from(is_new);
@@ -103,7 +111,6 @@ impl Queues {
         let rule = match at {
             Some(at) if self.queues[at].drops_oldest() => return Ok(()),
             Some(at) => self.queues[at].rule,
-            None if name.is_reserved() => return Err(PublishError::NoQueue),
             None if self.queues.len() + new > self.queues_max => {
                 return Err(PublishError::TooManyQueues(self.queues_max));
             }

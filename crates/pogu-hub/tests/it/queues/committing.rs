@@ -75,8 +75,6 @@ fn a_commit_looks_at_everything_first() {
     };
     let hub = hub(QueueRule::default(), limits);
     let commit = |drafts: &[Draft]| hub.commit(0, &mut drafts.to_vec(), &mut vec![]);
-    let none = Err(PublishError::NoQueue);
-    assert_eq!(commit(&[draft("a", "0"), draft("$a", "0")]), none);
     let many = Err(PublishError::TooManyQueues(2));
     assert_eq!(commit(&[draft("a", "0"), draft("b", "0"), draft("c", "0")]), many);
     let long = Draft {
@@ -106,6 +104,19 @@ fn a_commit_looks_at_everything_first() {
     );
     assert_eq!(commit(&[keyed]), Ok(0), "it is there already");
     assert_eq!(held(hub.stats()), (2, 0, 3));
+}
+
+#[test]
+fn what_is_for_a_reserved_queue_that_is_gone_is_dropped_alone() {
+    let hub = plain();
+    let mut drafts = vec![draft("$gone", "0"), draft("a", "1"), draft("$gone", "2")];
+    for (ticket, draft) in (1..).zip(&mut drafts) {
+        draft.receipt = Some(Receipt { lane: 0, ticket });
+    }
+    assert_eq!(hub.commit(0, &mut drafts, &mut vec![]), Ok(0));
+    let gone = Err(PublishError::NoQueue);
+    assert_eq!(receipts(&hub), [(1, gone), (2, Ok(1)), (3, gone)]);
+    assert_eq!(held(hub.stats()), (1, 0, 1));
 }
 
 #[test]

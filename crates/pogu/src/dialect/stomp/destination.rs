@@ -4,7 +4,7 @@
 //! /topic/T           SEND: the topic T; SUBSCRIBE: a topic or a pattern, with `*`, `>` or, as its last token, `#` (none or more)
 //! /queue/Q           the queue Q
 //! /temp-queue/x      a queue of this session alone, gone with its last subscription to it
-//! /reply-queue/N     SEND: somebody's `/temp-queue/x`, as the `reply-to` of their message named it
+//! /reply-queue/N     SEND: somebody's `/temp-queue/x`, as the `reply-to` of their message named it; once that is gone, nowhere
 //! ```
 //!
 //! A `/` within the name is read as `.`.

@@ -197,6 +197,15 @@ impl Speaker<'_> {
 
     fn send(&mut self, state: &mut State, send: &Send<'_>) -> Result<Answer, Refusal> {
         let target = destination::target(&send.destination, &state.name).map_err(bad_destination)?;
+        if let Target::Queue(queue) = &target
+            && destination::is_temporary(&send.destination)
+            && !state.consumes(queue)
+        {
+            return Err(bad_destination(format!(
+                "`{}` is not there before it is subscribed to",
+                send.destination
+            )));
+        }
         let content_type = send.content_type.as_deref();
         let (kind, body) = json::classify(content_type, send.body);
         self.core.counters.received(self.way, body.len());

@@ -208,12 +208,16 @@ impl Stomp {
             .map(|awaited| awaited.receipts)
             .unwrap_or_default();
         let mut answer = Vec::new();
-        let Err(error) = result else {
-            for receipt in &receipts {
-                wrap.put(&mut answer, core, |out| stomp::receipt(receipt, version, out));
+        let error = match result {
+            // Who asks and does not wait for the answer must not be the end of who gives it.
+            Ok(_) | Err(PublishError::NoQueue) => {
+                for receipt in &receipts {
+                    wrap.put(&mut answer, core, |out| stomp::receipt(receipt, version, out));
+                }
+                state.answers.arrived(seq, answer, out);
+                return Ok(());
             }
-            state.answers.arrived(seq, answer, out);
-            return Ok(());
+            Err(error) => error,
         };
         let detail = error.to_string();
         let failure = Failure {

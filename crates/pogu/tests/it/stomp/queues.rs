@@ -550,3 +550,55 @@ fn a_temporary_queue_is_gone_with_its_last_subscription() {
     stomp.ask("SUBSCRIBE\nid:3\ndestination:/temp-queue/x\nack:client");
     stomp.is_quiet();
 }
+
+#[test]
+fn an_answer_finds_who_asked() {
+    let server = Running::start();
+    let mut asker = Stomp::new(&server);
+    let mut answerer = Stomp::websocket(&server);
+    answerer.subscribe("1", "/queue/questions");
+    let ask = |asker: &mut Stomp, answerer: &mut Stomp, number: usize| {
+        asker.say(send(
+            "/queue/questions",
+            "reply-to:/temp-queue/answers\n",
+            number.to_string(),
+        ));
+        let question = answerer.hear_message();
+        let to = question.the("reply-to").to_owned();
+        assert!(
+            to.starts_with("/reply-queue/") && to.ends_with(".answers"),
+            "{to}"
+        );
+        answerer.send(&to, (number + 1).to_string());
+        to
+    };
+    for number in [1, 10, 100] {
+        ask(&mut asker, &mut answerer, number);
+        let answer = asker.hear_message();
+        assert_eq!(answer.number(), number + 1);
+        assert_eq!(answer.the("destination"), "/temp-queue/answers");
+        // Subscribed without a SUBSCRIBE, under the name of the queue.
+        assert_eq!(answer.the("subscription"), "/temp-queue/answers");
+    }
+    // By a topic it is the same.
+    answerer.subscribe("2", "/topic/questions");
+    asker.say(send("/topic/questions", "reply-to:/temp-queue/others\n", "x"));
+    let question = answerer.hear_message();
+    answerer.send(question.the("reply-to"), "y");
+    assert_eq!(asker.hear_message().the("subscription"), "/temp-queue/others");
+    // And again after it was given up.
+    asker.ask("UNSUBSCRIBE\nid:/temp-queue/answers");
+    let to = ask(&mut asker, &mut answerer, 1000);
+    assert_eq!(asker.hear_message().number(), 1001);
+    // Whoever answers too late does not suffer for it, nor does what else he does.
+    asker.ask("DISCONNECT");
+    asker.has_ended();
+    answerer.publish(&to, "late");
+    answerer.ask("BEGIN\ntransaction:t");
+    answerer.say(send("/topic/done", "transaction:t\n", "yes"));
+    answerer.say(send(&to, "transaction:t\n", "late"));
+    answerer.ask("COMMIT\ntransaction:t");
+    assert_eq!(server.get("/topics/done?after=earliest").bodies(), ["yes"]);
+    answerer.say("SEND\ndestination:/temp-queue/nobodys\n\nx\0");
+    answerer.is_refused("bad destination");
+}
