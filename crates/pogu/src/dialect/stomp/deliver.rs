@@ -125,25 +125,32 @@ impl Stomp {
     /// All that was written has left: where the client does not acknowledge, this does it for it.
     pub(crate) fn accept_written(&mut self, core: &mut Core) {
         for subscription in &mut self.state.subscriptions {
-            if subscription.ack != AckMode::Auto {
-                continue;
-            }
-            if let Subscribed::Queue {
-                consumer,
-                reached,
-                accepted,
-                ..
-            } = &mut subscription.to
-                && accepted < reached
-            {
-                *accepted = *reached;
-                core.settle(Settle {
-                    consumer: *consumer,
-                    delivery: *reached,
-                    cumulative: true,
-                    outcome: Outcome::Accept,
-                });
-            }
+            subscription.accept_written(core);
+        }
+    }
+}
+
+impl Subscription {
+    /// The same for one.
+    pub(super) fn accept_written(&mut self, core: &mut Core) {
+        if self.ack != AckMode::Auto {
+            return;
+        }
+        if let Subscribed::Queue {
+            consumer,
+            reached,
+            accepted,
+            ..
+        } = &mut self.to
+            && accepted < reached
+        {
+            *accepted = *reached;
+            core.settle(Settle {
+                consumer: *consumer,
+                delivery: *reached,
+                cumulative: true,
+                outcome: Outcome::Accept,
+            });
         }
     }
 }

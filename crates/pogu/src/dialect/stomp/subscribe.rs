@@ -207,7 +207,10 @@ impl Speaker<'_> {
                 format!("there is no subscription `{named}`"),
             ));
         };
-        match state.subscriptions.swap_remove(at).to {
+        let mut ended = state.subscriptions.swap_remove(at);
+        // What was written goes out before the receipt, and to nobody else.
+        ended.accept_written(self.core);
+        match ended.to {
             Subscribed::Topics { ids, .. } => {
                 for id in ids {
                     state.topics.retain(|other| *other != id);

@@ -602,3 +602,27 @@ fn an_answer_finds_who_asked() {
     answerer.say("SEND\ndestination:/temp-queue/nobodys\n\nx\0");
     answerer.is_refused("bad destination");
 }
+
+#[test]
+fn what_auto_was_sent_before_it_unsubscribes_is_not_sent_to_others() {
+    const MESSAGES: usize = 1000;
+    let server = Running::start();
+    let mut producer = Stomp::new(&server);
+    let mut slow = Stomp::connected(connect_narrow(server.address()), "1.2", "");
+    consume(&mut slow, "");
+    for number in 0..MESSAGES {
+        producer.send("/queue/q", format!("{number:08192}"));
+    }
+    producer.is_quiet();
+    let heard = slow.ask_amid("UNSUBSCRIBE\nid:q");
+    assert!(heard.len() < MESSAGES, "it was slow");
+    let rest = all_of(&server, "/queue/q");
+    let mut all: Vec<usize> = heard.iter().map(Frame::number).collect();
+    all.extend(rest);
+    assert!(
+        all.iter().copied().eq(0..MESSAGES),
+        "each to one of them: {} and {}",
+        heard.len(),
+        all.len()
+    );
+}
