@@ -187,7 +187,8 @@ impl Stomp {
         if !said.is_empty() {
             wrap.put(out, core, |out| out.extend_from_slice(&said));
         }
-        ticked.map_err(|_| Ending::Finished)
+        // Not in good order: what it was sent it may not have heard.
+        ticked.map_err(|violation| Ending::Violation(violation.to_string()))
     }
 
     /// What became of a publish.

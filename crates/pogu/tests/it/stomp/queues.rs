@@ -626,3 +626,22 @@ fn what_auto_was_sent_before_it_unsubscribes_is_not_sent_to_others() {
         all.len()
     );
 }
+
+#[test]
+fn who_goes_silent_has_not_taken_what_was_sent() {
+    const MESSAGES: usize = 1000;
+    let server = Running::start();
+    let mut producer = Stomp::new(&server);
+    let mut silent = Stomp::connected(connect_narrow(server.address()), "1.2", "heart-beat:500,0\n");
+    consume(&mut silent, "");
+    for number in 0..MESSAGES {
+        producer.send("/queue/q", format!("{number:08192}"));
+    }
+    producer.is_quiet();
+    server.await_metric(&["pogu_connections{", "\"stomp\""], 1);
+    let mut all: Vec<usize> = silent.rest().iter().map(Frame::number).collect();
+    all.extend(all_of(&server, "/queue/q"));
+    all.sort_unstable();
+    all.dedup();
+    assert!(all.iter().copied().eq(0..MESSAGES), "{} of {MESSAGES}", all.len());
+}
