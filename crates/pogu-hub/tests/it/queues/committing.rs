@@ -1,10 +1,11 @@
 //! Transactions.
 
 use pogu_hub::{
-    After, Draft, Event, KEY_BYTES_MAX, Kind, Limits, Outcome, PublishError, QueueRule, Settle, Subscriptions,
+    After, Draft, Event, KEY_BYTES_MAX, Kind, Limits, Outcome, PublishError, QueueRule, Receipt, Settle,
+    Subscriptions,
 };
 
-use super::{SIZE, asking, bind, bodies, consumer, draft, events, held, hub, name, receipts, send};
+use super::{SIZE, asking, bind, bodies, consumer, draft, events, held, hub, name, plain, receipts, send};
 
 #[test]
 fn a_commit_is_all_or_nothing() {
