@@ -118,12 +118,16 @@ impl Model {
             .collect()
     }
 
-    /// Publishes all or none.
-    pub(crate) fn commit(&mut self, now: u64, drafts: &[Draft]) -> Result<Vec<u64>, PublishError> {
+    /// Publishes all or none, but what is for a reserved queue that is gone.
+    pub(crate) fn commit(
+        &mut self,
+        now: u64,
+        drafts: &[Draft],
+    ) -> Result<Vec<Result<u64, PublishError>>, PublishError> {
         let mut planned: Vec<&Draft> = Vec::new();
         let mut new = BTreeSet::new();
         for draft in drafts {
-            if draft.to == To::Topic || self.repeats(draft).is_some() {
+            if draft.to == To::Topic || self.repeats(draft).is_some() || self.lacks(draft) {
                 continue;
             }
             planned.push(draft);
@@ -141,15 +145,24 @@ impl Model {
         let mut seqs = Vec::new();
         for draft in drafts {
             if let Some(seq) = self.repeats(draft) {
-                seqs.push(seq);
+                seqs.push(Ok(seq));
+                continue;
+            }
+            if self.lacks(draft) {
+                seqs.push(Err(PublishError::NoQueue));
                 continue;
             }
             if draft.to == To::Queue {
                 reserved -= draft.size();
             }
-            seqs.push(self.take(now, draft, reserved));
+            seqs.push(Ok(self.take(now, draft, reserved)));
         }
         Ok(seqs)
+    }
+
+    /// Whether it is for a queue that messages do not make, and that is not there.
+    fn lacks(&self, draft: &Draft) -> bool {
+        draft.to == To::Queue && draft.topic.is_reserved() && !self.queues.contains_key(&draft.topic)
     }
 
     fn repeats(&self, draft: &Draft) -> Option<u64> {

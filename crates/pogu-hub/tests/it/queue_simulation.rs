@@ -135,7 +135,7 @@ impl Simulation {
             Ok(seqs) => {
                 settles.retain(|settle| self.model.settle(self.now, settle));
                 assert_eq!(result, Ok(settles.len()));
-                self.receipts(tickets, seqs.into_iter().map(Ok).collect());
+                self.receipts(tickets, seqs);
             }
             Err(error) => {
                 assert_eq!(result, Err(error));

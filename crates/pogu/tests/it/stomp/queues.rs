@@ -37,16 +37,13 @@ fn settle(stomp: &mut Stomp, command: &str, message: &Frame) {
 /// The numbers of all messages that wait in a queue.
 fn all_of(server: &Running, queue: &str) -> Vec<usize> {
     let mut stomp = Stomp::new(server);
-    stomp.ask(&format!(
-        "SUBSCRIBE\nid:all\ndestination:{queue}\nack:client-individual"
-    ));
+    stomp.ask(&format!("SUBSCRIBE\nid:all\ndestination:{queue}\nack:client"));
     let mut all = Vec::new();
     loop {
         let mut more = stomp.ask_amid("BEGIN\ntransaction:t");
         more.extend(stomp.ask_amid("ABORT\ntransaction:t"));
-        if more.is_empty() {
-            break;
-        }
+        let Some(last) = more.last() else { break };
+        stomp.say(format!("ACK\nid:{}\n\n\0", last.ack()));
         all.extend(more.iter().map(Frame::number));
     }
     stomp.ask("UNSUBSCRIBE\nid:all");
