@@ -2,7 +2,7 @@
 
     ```sh        a bash script; the block that ends in `serve` is the server of all others
     ```python    a Python script
-    ```js        a script in a page of headless Chromium; what it logs is its output
+    ```js        a script in a page of headless Chromium, with the libraries that it names; what it logs is its output
     ```toml      a configuration for `pogu check`
 
 A comment `# → text` (in JavaScript `// → text`) expects a line of output, in this order; `…` stands for anything. A block has passed when
@@ -25,6 +25,8 @@ from server import free_port, wait_for_port
 
 PORT = "7070"
 BLOCK_SECONDS = 30
+# Libraries of JavaScript, by what a block calls of them.
+LIBRARIES = {"io(": "socket.io-client/dist/socket.io.min.js", "StompJs.": "@stomp/stompjs/bundles/stomp.umd.min.js"}
 # The command that starts the server builds it first, if nothing else has.
 BUILD_SECONDS = 1800
 BASH = ["bash", "-euo", "pipefail", "-c"]
@@ -124,9 +126,12 @@ async def end(process):
     await process.wait()
 
 
-async def run_in_browser(block):
+async def run_in_browser(block, packages):
     expectation = Expectation(block)
     async with Browser(expectation.hear) as browser:
+        for call, library in LIBRARIES.items():
+            if call in block.text:
+                await browser.run(Path(packages, library).read_text())
         await browser.run(f"(async () => {{ {block.text} }})()")
         try:
             await asyncio.wait_for(expectation.met.wait(), BLOCK_SECONDS)
@@ -142,7 +147,7 @@ async def check_config(block, pogu):
         await run_program(block, os.environ, pogu, "check", file.name)
 
 
-async def run_block(block, pogu, port):
+async def run_block(block, pogu, port, packages):
     search = f"{Path(pogu).resolve().parent}:{os.environ['PATH']}"
     environment = os.environ | {"PATH": search, "POGU_SERVER": f"http://127.0.0.1:{port}"}
     match block.language:
@@ -151,16 +156,22 @@ async def run_block(block, pogu, port):
         case "python":
             await run_program(block, environment, sys.executable, "-c", block.text)
         case "js":
-            await run_in_browser(block)
+            await run_in_browser(block, packages)
         case "toml":
             await check_config(block, pogu)
         case other:
             raise AssertionError(f"nothing runs a block in {other!r}")
 
 
-async def run_file(path, pogu):
+def needs_library(block):
+    return block.language == "js" and any(call in block.text for call in LIBRARIES)
+
+
+async def run_file(path, pogu, packages):
     port = str(free_port())
     blocks = blocks_of(Path(path).read_text())
+    if packages is None:
+        blocks = [block for block in blocks if not needs_library(block)]
     for block in blocks:
         block.text = block.text.replace(PORT, port)
     [server_block] = [block for block in blocks if block.is_server]
@@ -172,7 +183,7 @@ async def run_file(path, pogu):
         print(f"ok   {path}:{server_block.line} (the server)")
         for block in blocks:
             if not block.is_server and block.text.strip() != THIS_RUN:
-                results.append(await tell(path, block, pogu, port))
+                results.append(await tell(path, block, pogu, port, packages))
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
@@ -180,9 +191,9 @@ async def run_file(path, pogu):
     return all(results)
 
 
-async def tell(path, block, pogu, port):
+async def tell(path, block, pogu, port, packages):
     try:
-        await run_block(block, pogu, port)
+        await run_block(block, pogu, port, packages)
     except Exception as error:
         print(f"FAIL {path}:{block.line}: {error}")
         return False
@@ -193,6 +204,7 @@ async def tell(path, block, pogu, port):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pogu", required=True, help="the program that the examples call pogu")
+    parser.add_argument("--packages", help="the packages of npm; blocks that need some are left out without")
     parser.add_argument("file", help="the Markdown file")
     options = parser.parse_args()
-    sys.exit(0 if asyncio.run(run_file(options.file, options.pogu)) else 1)
+    sys.exit(0 if asyncio.run(run_file(options.file, options.pogu, options.packages)) else 1)

@@ -25,7 +25,12 @@ pub(crate) fn matrix(workspace: &Workspace) -> Result<Outcome> {
 
 /// The code blocks of the README do what they say.
 pub(crate) fn examples(workspace: &Workspace) -> Result<Outcome> {
-    drive(workspace, "examples.py", &["README.md"])
+    let packages = node_packages(workspace)?;
+    let Some(packages) = packages.as_deref().and_then(Path::to_str) else {
+        println!("    {NO_NODE}: examples with their libraries are left out");
+        return drive(workspace, "examples.py", &["README.md"]);
+    };
+    drive(workspace, "examples.py", &["--packages", packages, "README.md"])
 }
 
 fn drive(workspace: &Workspace, script: &str, arguments: &[&str]) -> Result<Outcome> {
