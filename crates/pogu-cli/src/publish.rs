@@ -19,10 +19,9 @@ use crate::target::ServerArgs;
 /// Publish messages to a topic
 ///
 /// The message is the argument. Without one, or with `-`, each line of standard input is a message, sent as it comes. The place of
-/// each message in the server's order, its cursor, is printed; STOMP does not tell it.
+/// each message in the server's order, its cursor, is printed.
 ///
-/// Each message goes with a key, so that one that is sent again after a broken connection is not doubled. STOMP has no
-/// keys: there it may be there twice.
+/// Each message goes with a key, so that one that is sent again after a broken connection is not doubled.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {

@@ -64,7 +64,11 @@ enum Carrier {
 pub(crate) enum Heard {
     Connected,
     Message(Box<Incoming>),
-    Receipt(String),
+    Receipt {
+        receipt: String,
+        /// Of a message its place, of a subscription where it starts.
+        cursor: Option<String>,
+    },
     /// ERROR, the last thing that is heard.
     Error {
         receipt: Option<String>,
@@ -205,7 +209,7 @@ impl StompConversation {
         self.send(&Request::Disconnect {
             receipt: Some(GOODBYE),
         });
-        while !matches!(self.next().await?, Heard::Receipt(receipt) if receipt == GOODBYE) {}
+        while !matches!(self.next().await?, Heard::Receipt { receipt, .. } if receipt == GOODBYE) {}
         match &mut self.carrier {
             Carrier::Tcp(_) => Ok(()),
             Carrier::Ws { connection, .. } => connection.close().await,
@@ -305,7 +309,10 @@ pub(crate) fn ended(message: &str, why: &str) -> Error {
 fn heard(told: Answer<'_>) -> Result<Heard, Error> {
     Ok(match told {
         Answer::Connected { .. } => Heard::Connected,
-        Answer::Receipt(receipt) => Heard::Receipt(receipt.into_owned()),
+        Answer::Receipt { receipt, headers } => Heard::Receipt {
+            receipt: receipt.into_owned(),
+            cursor: headers.value("cursor").map(|cursor| cursor.into_owned()),
+        },
         Answer::Error {
             message,
             receipt,

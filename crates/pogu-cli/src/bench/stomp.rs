@@ -127,7 +127,7 @@ impl Joining {
                         return Ok(true);
                     }
                 },
-                Answer::Receipt(_) => {
+                Answer::Receipt { .. } => {
                     found(Unit::Ready);
                     return Ok(true);
                 }

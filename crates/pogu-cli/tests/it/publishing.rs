@@ -23,7 +23,7 @@ fn history(harbour: &Harbour, topic: &str, count: usize) -> Vec<String> {
 #[test]
 fn every_way_brings_a_message_and_prints_its_cursor() {
     let harbour = Harbour::start(&[]);
-    for via in ["http", "ws", "tcp", "udp", "auto"] {
+    for via in ["http", "ws", "tcp", "udp", "auto", "stomp"] {
         let topic = format!("pub.{via}");
         let cursor = lines(&run(&[
             "pub",
@@ -164,7 +164,7 @@ fn a_message_is_repeated_at_a_rate() {
 fn event_type_key_and_json_are_passed() {
     let harbour = Harbour::start(&[]);
     let server = harbour.url();
-    for via in ["http", "ws", "tcp", "udp"] {
+    for via in ["http", "ws", "tcp", "udp", "stomp"] {
         let topic = format!("full.{via}");
         let arguments = [
             "pub",
@@ -224,41 +224,12 @@ fn what_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn stomp_brings_all_and_says_what_it_lacks() {
+fn a_message_that_stomp_refuses_is_named() {
     let harbour = Harbour::start(&[]);
-    let server = harbour.url();
-    let by_stomp = |arguments: &[&str]| run(&[arguments, &["--via", "stomp", "--server", &server]].concat());
-    let input: String = (0..100).map(|number| format!("{number}\n")).collect();
-    let arguments = ["pub", "lines", "--json", "--via", "stomp", "--server", &server];
-    let told = lines(&run_with_input(&arguments, input.as_bytes()));
-    assert_eq!(told, [r#"{"topic":"lines"}"#; 100]);
-    assert_eq!(history(&harbour, "lines", 100).join("\n") + "\n", input);
-    lines(&by_stomp(&[
-        "pub",
-        "full",
-        "{\"a\": 1}",
-        "--event",
-        "greet",
-        "--type",
-        "application/json",
-    ]));
-    let message = lines(&run(&[
-        "sub", "full", "--server", &server, "--after", "earliest", "--count", "1", "--json",
-    ]));
+    let output = run(&["pub", "a..b", "x", "--via", "stomp", "--server", &harbour.url()]);
     assert!(
-        message[0].contains(r#""event":"greet","type":"application/json","data":{"a": 1}"#),
-        "{message:?}"
-    );
-    let refused = by_stomp(&["pub", "a..b", "x"]);
-    assert!(
-        stderr(&refused).contains("message 1 was not published: the server answered bad destination"),
+        stderr(&output).contains("message 1 was not published: the server answered bad destination"),
         "{}",
-        stderr(&refused)
-    );
-    let keyed = by_stomp(&["pub", "chat", "x", "--key", "once"]);
-    assert!(
-        stderr(&keyed).contains("STOMP has no idempotency keys"),
-        "{}",
-        stderr(&keyed)
+        stderr(&output)
     );
 }

@@ -75,12 +75,12 @@ impl Link {
             }
             Via::Udp => Link::Udp(UdpLink::open(plan, after).await?),
             Via::Stomp => {
-                let link = if is_queue(&plan.pattern) {
-                    StompLink::open(plan, None, AckMode::ClientIndividual).await?
+                let ack = if is_queue(&plan.pattern) {
+                    AckMode::ClientIndividual
                 } else {
-                    StompLink::follow(plan, after).await?
+                    AckMode::Auto
                 };
-                Link::Stomp(Box::new(link))
+                Link::Stomp(Box::new(StompLink::open(plan, after, ack).await?))
             }
             Via::Http | Via::Auto => {
                 return Err(Error::Unsupported(format!(

@@ -3,9 +3,7 @@ use std::collections::VecDeque;
 use pogu_proto::stomp::{AckMode, Request};
 use tokio::time::timeout;
 
-use super::poll::poll;
 use super::{Plan, Step};
-use crate::http::HttpConnection;
 use crate::limits::{BACKLOG_BYTES_MAX, EVENTS_WAITING_MAX, PREFETCH_MAX};
 use crate::stomp::{Heard, Incoming, StompConversation, destination, ended, is_queue};
 use crate::{Error, Gap};
@@ -25,21 +23,6 @@ pub(crate) struct StompLink {
 }
 
 impl StompLink {
-    /// Subscribes to a topic, and tells where it starts.
-    pub(super) async fn follow(plan: &Plan, after: Option<&str>) -> Result<Self, Error> {
-        // STOMP does not tell where a subscription from now begins. A poll does, and a cut before the first message then loses nothing.
-        // A server that knows no polls is as good as one that did not tell.
-        let head = match after {
-            Some(_) => None,
-            None => head(plan).await.ok(),
-        };
-        let mut link = Self::open(plan, after.or(head.as_deref()), AckMode::Auto).await?;
-        if let Some(head) = head {
-            link.waiting.push_front(Step::Position(head));
-        }
-        Ok(link)
-    }
-
     /// Subscribes. With [`AckMode::ClientIndividual`], which is for queues, each message is a [`Step::Delivery`] to be acknowledged.
     pub(crate) async fn open(plan: &Plan, after: Option<&str>, ack: AckMode) -> Result<Self, Error> {
         let mut conversation = StompConversation::open(&plan.target, &plan.options).await?;
@@ -77,7 +60,12 @@ impl StompLink {
         // A server that sends so much before its answer has subscribed us, whatever becomes of the answer.
         while self.waiting.len() < EVENTS_WAITING_MAX {
             match self.conversation.next().await? {
-                Heard::Receipt(receipt) if receipt == ID => break,
+                Heard::Receipt { receipt, cursor } if receipt == ID => {
+                    if let Some(start) = cursor {
+                        self.waiting.push_front(Step::Position(start));
+                    }
+                    break;
+                }
                 Heard::Error {
                     receipt: Some(_),
                     message,
@@ -139,7 +127,7 @@ impl StompLink {
 
     fn keep(&mut self, heard: Heard) -> Result<(), Error> {
         match heard {
-            Heard::Connected | Heard::Receipt(_) => {}
+            Heard::Connected | Heard::Receipt { .. } => {}
             Heard::Error { message, why, .. } => return Err(ended(&message, &why)),
             Heard::Message(incoming) => {
                 let Incoming {
@@ -162,10 +150,4 @@ impl StompLink {
         }
         Ok(())
     }
-}
-
-/// Where a subscription begins that is made now.
-async fn head(plan: &Plan) -> Result<String, Error> {
-    let mut connection = HttpConnection::connect(&plan.target, &plan.options).await?;
-    Ok(poll(&mut connection, plan, None, None).await?.next)
 }

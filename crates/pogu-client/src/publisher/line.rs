@@ -54,23 +54,19 @@ impl Line {
             Line::Pogu(conversation) => conversation.send(&command(draft, key)),
             Line::Stomp { conversation, sent } => {
                 *sent += 1;
-                let event = draft.event.as_deref().map(|event| ("event", event));
+                let mut headers = vec![("idempotency-key", key)];
+                headers.extend(draft.event.as_deref().map(|event| ("event", event)));
                 conversation.send(&Request::Send {
                     destination: &destination(&draft.topic),
                     content_type: draft.content_type.as_deref(),
                     transaction: None,
                     receipt: Some(&sent.to_string()),
-                    headers: event.as_slice(),
+                    headers: &headers,
                     body: &draft.body,
                 });
                 *sent
             }
         }
-    }
-
-    /// Whether a message that is said again is known again.
-    pub(super) fn has_keys(&self) -> bool {
-        matches!(self, Line::Pogu(_))
     }
 
     /// Bytes that wait to be written.
@@ -128,9 +124,9 @@ fn of_reply(reply: Reply) -> Option<Answer> {
 fn of_heard(heard: Heard) -> Result<Option<Answer>, Error> {
     let number = |receipt: Option<String>| receipt.and_then(|receipt| receipt.parse().ok());
     match heard {
-        Heard::Receipt(receipt) => Ok(number(Some(receipt)).map(|seq| Answer {
+        Heard::Receipt { receipt, cursor } => Ok(number(Some(receipt)).map(|seq| Answer {
             seq,
-            result: Ok(Receipt { cursor: None }),
+            result: Ok(Receipt { cursor }),
         })),
         // One message is refused, and the conversation is over for all.
         Heard::Error {

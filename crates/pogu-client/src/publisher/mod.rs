@@ -1,4 +1,4 @@
-//! Bringing messages to a server, whatever becomes of the connections on the way.
+//! Bringing messages to a server, each once, whatever becomes of the connections on the way.
 
 mod http;
 mod line;
@@ -33,7 +33,7 @@ pub struct Draft {
     /// The content type; without one the server takes the body for text if it is UTF-8.
     pub content_type: Option<String>,
     /// The idempotency key: a server that has seen it takes nothing and answers as it did then. Without one, a random key is
-    /// made, so that a message that is sent again after a cut is not doubled. STOMP has no keys.
+    /// made, so that a message that is sent again after a cut is not doubled.
     pub key: Option<String>,
 }
 
@@ -41,7 +41,7 @@ pub struct Draft {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
-    /// Its place in the server's order; STOMP does not tell it.
+    /// Its place in the server's order; a STOMP server other than pogu does not tell it.
     pub cursor: Option<String>,
 }
 
@@ -53,16 +53,12 @@ pub struct Pending(oneshot::Receiver<Result<Receipt, Error>>);
 ///
 /// A message whose answer is lost is sent again with the same key until it is answered or [`Options::publish_timeout`] has passed.
 /// Over a WebSocket and TCP up to a few hundred messages are on their way at once; over HTTP and UDP one.
-///
-/// By [`Via::Stomp`] nothing that the server has accepted is lost either, but a message whose RECEIPT is lost comes twice, as STOMP
-/// has no keys.
 #[derive(Debug)]
 pub struct Publisher {
     jobs: mpsc::Sender<Job>,
     task: JoinHandle<()>,
     keys: Keys,
     timeout: Duration,
-    has_keys: bool,
 }
 
 /// A message on its way, with where to tell what became of it.
@@ -142,7 +138,6 @@ impl Publisher {
             task,
             keys,
             timeout,
-            has_keys: via != Via::Stomp,
         })
     }
 
@@ -150,12 +145,8 @@ impl Publisher {
     ///
     /// # Errors
     ///
-    /// [`Error::Closed`] if the publisher has ended; [`Error::Unsupported`] for a key where there are none.
+    /// [`Error::Closed`] if the publisher has ended.
     pub async fn publish(&mut self, draft: Draft) -> Result<Pending, Error> {
-        if draft.key.is_some() && !self.has_keys {
-            let why = "STOMP has no idempotency keys; publish by http, ws, tcp or udp";
-            return Err(Error::Unsupported(why.into()));
-        }
         let (answer, pending) = oneshot::channel();
         let key = draft.key.clone().unwrap_or_else(|| self.keys.next());
         let job = Job {

@@ -10,9 +10,6 @@ use crate::backoff::Backoff;
 use crate::limits::{BACKLOG_BYTES_MAX, IN_FLIGHT_MAX};
 use crate::{Error, Via};
 
-/// In place of a number: not sent over the current connection.
-const UNSENT: u64 = 0;
-
 /// A conversation with many messages on their way.
 #[derive(Debug)]
 pub(super) struct PipelinedPublisher {
@@ -54,7 +51,7 @@ impl PipelinedPublisher {
             // Without anything to say, a lost connection is not made anew.
             if self.line.is_none() && self.in_flight.is_empty() {
                 match jobs.recv().await {
-                    Some(job) => self.in_flight.push_back((UNSENT, job)),
+                    Some(job) => self.in_flight.push_back((0, job)),
                     None => return,
                 }
             }
@@ -78,8 +75,7 @@ impl PipelinedPublisher {
         }
     }
 
-    /// The conversation that there is, or a new one in which all that waits is said again, or with [`UNSENT`] is to be; `None` once
-    /// all that waits was given up.
+    /// The conversation that there is, or a new one in which all that waits is said again; `None` once all that waits was given up.
     async fn reconnect(&mut self) -> Option<Line> {
         if let Some(line) = self.line.take() {
             return Some(line);
@@ -94,13 +90,7 @@ impl PipelinedPublisher {
             let error = match timeout_at(deadline, attempt).await {
                 Ok(Ok(mut line)) => {
                     for (seq, job) in &mut self.in_flight {
-                        // Without a key, each time that it is said may be a message more. Where one of them has ended the conversation,
-                        // and would again, only one after the other tells which, and doubles none a second time.
-                        *seq = if line.has_keys() {
-                            line.send(&job.draft, &job.key)
-                        } else {
-                            UNSENT
-                        };
+                        *seq = line.send(&job.draft, &job.key);
                     }
                     return Some(line);
                 }
@@ -120,12 +110,8 @@ impl PipelinedPublisher {
     /// Says what comes and hears the answers.
     async fn talk(&mut self, line: &mut Line, jobs: &mut mpsc::Receiver<Job>) -> Left {
         loop {
-            if let Some((seq @ UNSENT, job)) = self.in_flight.front_mut() {
-                *seq = line.send(&job.draft, &job.key);
-            }
-            let all_sent = self.in_flight.back().is_none_or(|(seq, _)| *seq != UNSENT);
             let oldest = self.in_flight.front().map(|(_, job)| job.deadline);
-            let room = all_sent && self.in_flight.len() < IN_FLIGHT_MAX && line.backlog() < BACKLOG_BYTES_MAX;
+            let room = self.in_flight.len() < IN_FLIGHT_MAX && line.backlog() < BACKLOG_BYTES_MAX;
             tokio::select! {
                 biased;
                 job = jobs.recv(), if room => match job {

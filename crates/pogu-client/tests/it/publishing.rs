@@ -7,9 +7,6 @@ use crate::proxy::{Fate, Mood, Proxy};
 use crate::server::Harbour;
 use crate::{PATIENCE, draft, history, options, target};
 
-/// Those by which a message goes with a key.
-const KEYED: [Via; 5] = [Via::Http, Via::Auto, Via::Ws, Via::Tcp, Via::Udp];
-
 const WAYS: [Via; 6] = [Via::Http, Via::Auto, Via::Ws, Via::Tcp, Via::Udp, Via::Stomp];
 
 #[tokio::test]
@@ -33,9 +30,7 @@ async fn many_are_published_in_order() {
         let mut last = None;
         for receipt in pending {
             let receipt = timeout(PATIENCE, receipt).await.unwrap().unwrap();
-            if via != Via::Stomp {
-                assert_ne!(receipt.cursor, last);
-            }
+            assert_ne!(receipt.cursor, last);
             last = receipt.cursor;
         }
         publisher.close().await;
@@ -47,7 +42,7 @@ async fn many_are_published_in_order() {
 #[tokio::test]
 async fn a_key_makes_one_of_two() {
     let harbour = Harbour::start();
-    for via in KEYED {
+    for via in WAYS {
         let topic = format!("key.{via}");
         let mut publisher = Publisher::connect(&target(harbour.address), via, options())
             .await
@@ -64,7 +59,7 @@ async fn a_key_makes_one_of_two() {
 #[tokio::test]
 async fn a_refused_message_does_not_hold_up_the_others() {
     let harbour = Harbour::start();
-    for via in KEYED {
+    for via in WAYS {
         let topic = format!("refused.{via}");
         let mut publisher = Publisher::connect(&target(harbour.address), via, options())
             .await
@@ -90,7 +85,7 @@ async fn a_refused_message_does_not_hold_up_the_others() {
 #[tokio::test]
 async fn an_idle_publisher_finds_its_server_again() {
     let harbour = Harbour::start();
-    for via in [Via::Http, Via::Ws, Via::Tcp] {
+    for via in [Via::Http, Via::Ws, Via::Tcp, Via::Stomp] {
         let topic = format!("idle.{via}");
         let proxy = Proxy::start(harbour.address, vec![Fate::Whole]).await;
         let mut publisher = Publisher::connect(&target(proxy.address), via, options())
@@ -170,7 +165,7 @@ async fn ways_that_only_receive_are_refused() {
 #[tokio::test]
 async fn a_message_above_the_limit_is_refused_and_the_others_pass() {
     let harbour = Harbour::with("[limits]\nmessage = \"10KiB\"\n");
-    for via in [Via::Http, Via::Ws, Via::Tcp] {
+    for via in [Via::Http, Via::Ws, Via::Tcp, Via::Stomp] {
         let topic = format!("large.{via}");
         let mut publisher = Publisher::connect(&target(harbour.address), via, options())
             .await

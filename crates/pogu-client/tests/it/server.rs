@@ -8,8 +8,6 @@ use tokio::sync::oneshot;
 /// A server on a free port of loopback, with a thread of its own.
 pub(crate) struct Harbour {
     pub(crate) address: SocketAddr,
-    /// All of them, where the configuration names more.
-    pub(crate) addresses: Vec<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -34,7 +32,7 @@ impl Harbour {
             format!("lanes = 1\nshutdown-timeout = \"2s\"\n{toml}\n[[listen]]\naddress = \"{address}\"\n");
         let config = Config::parse(&text, "test").unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let (told, addresses) = std::sync::mpsc::channel();
+        let (told, address) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -42,15 +40,13 @@ impl Harbour {
                 .unwrap();
             runtime.block_on(async {
                 let server = Server::builder().config(config).bind().unwrap();
-                told.send(server.addresses().to_vec()).unwrap();
+                told.send(server.addresses()[0]).unwrap();
                 let stopped = async { drop(stopped.await) };
                 server.run(stopped).await.unwrap();
             });
         });
-        let addresses = addresses.recv().unwrap();
         Self {
-            address: addresses[0],
-            addresses,
+            address: address.recv().unwrap(),
             stop: Some(stop),
             thread: Some(thread),
         }

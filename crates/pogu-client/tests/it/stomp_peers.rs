@@ -177,6 +177,26 @@ async fn losses_are_told_before_the_message_that_tells_them() {
 }
 
 #[tokio::test]
+async fn where_it_is_not_known_where_to_go_on_a_gap_is_told() {
+    let address = server(SUBSCRIBED, |mut stream| async move {
+        // What a server says that ends every conversation.
+        let _ = stream.write_all(b"ERROR\nmessage:bye\n\n\0").await;
+    })
+    .await;
+    let target = by("stomp", address);
+    let mut subscriber = Subscriber::connect(&target, "chat", None, Via::Stomp, options())
+        .await
+        .unwrap();
+    loop {
+        match timeout(PATIENCE, subscriber.next()).await.unwrap().unwrap() {
+            Event::Gap(gap) => return assert_eq!(gap.to_json(), r#"{"gap":true,"topic":"chat"}"#),
+            Event::Message(message) => panic!("{message:?}"),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_queue_that_delivers_without_end_is_left() {
     let address = server(SUBSCRIBED, |mut stream| async move {
         for number in 0.. {

@@ -21,10 +21,11 @@ pub(super) fn connected(
         .end();
 }
 
-/// Appends RECEIPT: what the frame with the header `receipt` asked for is done.
-pub fn receipt(receipt: &str, version: Version, out: &mut Vec<u8>) {
+/// Appends RECEIPT: what the frame with the header `receipt` asked for is done. `headers` say more of it.
+pub fn receipt(receipt: &str, headers: &[(&str, &str)], version: Version, out: &mut Vec<u8>) {
     Frame::begin("RECEIPT", version.into(), out)
         .header("receipt-id", receipt)
+        .all(headers)
         .end();
 }
 

@@ -74,7 +74,12 @@ pub enum Answer<'e> {
         body: &'e [u8],
     },
     /// RECEIPT: the request that asked for it is done.
-    Receipt(Cow<'e, str>),
+    Receipt {
+        /// What the request called it.
+        receipt: Cow<'e, str>,
+        /// All other headers.
+        headers: Headers<'e>,
+    },
     /// ERROR: the server closes the connection.
     Error {
         /// In few words.
@@ -255,7 +260,10 @@ fn told<'e>(frame: &Frame<'e>, state: State) -> Result<Answer<'e>, Violation> {
             ]),
             body: frame.body(),
         }),
-        "RECEIPT" => Ok(Answer::Receipt(need("RECEIPT", "receipt-id")?)),
+        "RECEIPT" => Ok(Answer::Receipt {
+            receipt: need("RECEIPT", "receipt-id")?,
+            headers: headers.without(&["receipt-id"]),
+        }),
         "CONNECTED" => Err(Violation::ConnectedTwice),
         other => Err(Violation::Command(culprit(other))),
     }

@@ -115,6 +115,6 @@ fn receipts() {
         (Version::V1_1, "RECEIPT\nreceipt-id:a\\cb\\nc\n\n^@"),
         (Version::V1_2, "RECEIPT\nreceipt-id:a\\cb\\nc\n\n^@"),
     ] {
-        assert_eq!(written(|out| receipt("a:b\nc", version, out)), expect);
+        assert_eq!(written(|out| receipt("a:b\nc", &[], version, out)), expect);
     }
 }

@@ -94,7 +94,7 @@ fn a_conversation() {
         heard,
         ["subscribe id=1 destination=/topic/a ack=client receipt=r1"]
     );
-    receipt("r1", pair.side.server.version(), &mut pair.side.out);
+    receipt("r1", &[], pair.side.server.version(), &mut pair.side.out);
     message_head(Some("1"), Some("a-1"), Version::V1_2, &mut pair.side.out);
     let tail = Tail {
         destination: "/topic/a",
@@ -107,15 +107,23 @@ fn a_conversation() {
     assert_eq!(
         told,
         [
-            "Receipt(\"r1\")",
+            "Receipt { receipt: \"r1\", headers: [] }",
             "Message { subscription: Some(\"1\"), message_id: \"m-1\", ack: Some(\"a-1\"), destination: \"/topic/a\", \
              content_type: Some(\"text/plain\"), headers: [(\"x:y\", \"\\r\\n\")], body: [104, 105] }"
         ]
     );
     pair.say(Request::Disconnect { receipt: Some("77") });
     assert_eq!(pair.settle().0, ["disconnect receipt=77"]);
-    receipt("77", pair.side.server.version(), &mut pair.side.out);
-    assert_eq!(pair.settle().1, ["Receipt(\"77\")"]);
+    receipt(
+        "77",
+        &[("cursor", "1-a:2")],
+        pair.side.server.version(),
+        &mut pair.side.out,
+    );
+    assert_eq!(
+        pair.settle().1,
+        ["Receipt { receipt: \"77\", headers: [(\"cursor\", \"1-a:2\")] }"]
+    );
 }
 
 /// What a client hears, however it is cut.
@@ -129,7 +137,7 @@ fn check(stream: &str, expect: &[&str], violation: Option<Violation>) {
                 Answer::Message {
                     message_id, headers, ..
                 } => format!("message {message_id} {headers:?}"),
-                Answer::Receipt(id) => format!("receipt {id}"),
+                Answer::Receipt { receipt, .. } => format!("receipt {receipt}"),
                 Answer::Error {
                     message,
                     receipt,

@@ -174,7 +174,7 @@ proptest! {
             let tail = Tail { destination: one, message_id: two, content_type: None, body };
             message_tail(&tail, headers.iter().copied(), version, &mut stream);
             expect.push(format!("{one} {two} {subscription:?} {ack:?} {headers:?} {body:?}"));
-            receipt(one, version, &mut stream);
+            receipt(one, &[], version, &mut stream);
             expect.push(format!("receipt {one}"));
         }
         let mut client = Client::connect(Time(0), &Offer::default(), &mut Vec::new());
@@ -190,7 +190,7 @@ proptest! {
                         let (subscription, ack) = (subscription.as_deref(), ack.as_deref());
                         format!("{destination} {message_id} {subscription:?} {ack:?} {headers:?} {body:?}")
                     }
-                    Answer::Receipt(id) => format!("receipt {id}"),
+                    Answer::Receipt { receipt, .. } => format!("receipt {receipt}"),
                     Answer::Error { .. } => "error".to_owned(),
                 });
             }

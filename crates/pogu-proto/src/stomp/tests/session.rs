@@ -238,7 +238,7 @@ fn nothing_is_read_after_disconnect() {
     );
     assert!(side.server.is_ended() && !side.server.is_connected());
     assert_eq!(side.server.version(), Version::V1_2);
-    receipt("77", side.server.version(), &mut side.out);
+    receipt("77", &[], side.server.version(), &mut side.out);
     assert_eq!(shown(&side.out), "RECEIPT\nreceipt-id:77\n\n^@");
     assert_eq!(side.server.deadline(&LIMITS), None);
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use pogu_hub::{Draft, Outcome, Receipt, Settle, To};
+use pogu_hub::{Cursor, Draft, Outcome, Receipt, Settle, To};
 use pogu_proto::stomp::{self, Accepted, AckMode, Event, Failure, Headers, HeartBeat, Version};
 use pogu_proto::{Reader, ws};
 
@@ -23,7 +23,8 @@ const SERVER: &str = concat!("pogu/", env!("CARGO_PKG_VERSION"));
 const HEART_BEAT: u32 = 10_000;
 
 /// Headers of a SEND that say something to the server and are not passed on, or that only the server may say.
-const OF_SEND: [&str; 9] = [
+const OF_SEND: [&str; 10] = [
+    "idempotency-key",
     "event",
     "expires",
     "ack",
@@ -91,7 +92,7 @@ impl Speaker<'_> {
                 }
                 Ok(Some(Event::Disconnect { receipt })) => {
                     if let Some(receipt) = receipt {
-                        self.say(state, |out| stomp::receipt(&receipt, version, out));
+                        self.say(state, |out| stomp::receipt(&receipt, &[], version, out));
                     }
                     return Err(Ending::Finished);
                 }
@@ -103,9 +104,13 @@ impl Speaker<'_> {
             };
             match done {
                 Ok(Answer::Later) => {}
-                Ok(Answer::Now) => {
+                Ok(Answer::Now(start)) => {
                     if let Some(receipt) = receipt {
-                        self.say(state, |out| stomp::receipt(&receipt, version, out));
+                        let start = start.map(|start| start.to_string());
+                        let header = start.as_deref().map(|start| ("cursor", start));
+                        self.say(state, |out| {
+                            stomp::receipt(&receipt, header.as_slice(), version, out);
+                        });
                     }
                 }
                 Err(refusal) => {
@@ -156,7 +161,8 @@ impl Speaker<'_> {
                 ..
             } => {
                 let options = Options::read(ack, &headers)?;
-                self.subscribe_stomp(state, id.as_deref(), &destination, &options, version)?;
+                let start = self.subscribe_stomp(state, id.as_deref(), &destination, &options, version)?;
+                return Ok(Answer::Now(start));
             }
             Event::Unsubscribe {
                 id,
@@ -192,7 +198,7 @@ impl Speaker<'_> {
             }
             Event::Connect(_) | Event::Disconnect { .. } => {}
         }
-        Ok(Answer::Now)
+        Ok(Answer::Now(None))
     }
 
     fn send(&mut self, state: &mut State, send: &Send<'_>) -> Result<Answer, Refusal> {
@@ -223,6 +229,12 @@ impl Speaker<'_> {
             .as_deref()
             .map(short_text)
             .transpose()?;
+        draft.key = send
+            .headers
+            .value("idempotency-key")
+            .as_deref()
+            .map(short_text)
+            .transpose()?;
         draft.expires = match send.headers.value("expires").as_deref() {
             None | Some("0") => None,
             Some(text) => Some(number(text, "expires", "milliseconds since 1970")?),
@@ -244,7 +256,7 @@ impl Speaker<'_> {
         }
         // A topic takes everything; a queue may be full.
         if receipt.is_some() || draft.to == To::Queue {
-            draft.receipt = Some(self.await_publish(state, receipt.into_iter().collect())?);
+            draft.receipt = Some(self.await_publish(state, receipt.into_iter().collect(), true)?);
         }
         self.core.draft(draft);
         Ok(Answer::Later)
@@ -275,14 +287,23 @@ impl Speaker<'_> {
     }
 
     /// Asks for the outcome of a publish.
-    fn await_publish(&mut self, state: &mut State, receipts: Vec<Box<str>>) -> Result<Receipt, Refusal> {
+    fn await_publish(
+        &mut self,
+        state: &mut State,
+        receipts: Vec<Box<str>>,
+        single: bool,
+    ) -> Result<Receipt, Refusal> {
         state.seq += 1;
         let seq = state.seq;
         let receipt = self
             .core
             .receipt(Waiting::Peer { peer: self.id, seq })
             .ok_or_else(|| Refusal::new("busy", "too many publishes wait for their outcome: try again"))?;
-        state.awaited.push_back(Awaited { seq, receipts });
+        state.awaited.push_back(Awaited {
+            seq,
+            receipts,
+            single,
+        });
         state.answers.expect(seq);
         Ok(receipt)
     }
@@ -297,13 +318,14 @@ impl Speaker<'_> {
         self.core.publish();
         let mut receipts = std::mem::take(&mut transaction.receipts);
         receipts.extend(receipt.map(Box::from));
+        let single = transaction.drafts.len() == 1;
         let Some(last) = transaction.drafts.last_mut() else {
             self.core
                 .commit(&mut transaction.drafts, &mut transaction.settles);
-            return Ok(Answer::Now);
+            return Ok(Answer::Now(None));
         };
         // All of it is done or none, so one answer is that of all.
-        last.receipt = Some(self.await_publish(state, receipts)?);
+        last.receipt = Some(self.await_publish(state, receipts, single)?);
         self.core
             .commit(&mut transaction.drafts, &mut transaction.settles);
         Ok(Answer::Later)
@@ -365,7 +387,8 @@ struct Send<'e> {
 
 /// When a frame's receipt is due.
 enum Answer {
-    Now,
+    /// Of a subscription to topics with where it starts, to go on from should the connection break before the first message.
+    Now(Option<Cursor>),
     /// With the outcome of a publish, or with the end of a transaction.
     Later,
 }
@@ -387,7 +410,7 @@ fn short_text(text: &str) -> Result<Box<str>, Refusal> {
         return Err(Refusal::new(
             "invalid header",
             format!(
-                "`event` and `content-type` are text of at most {NAME_MAX} bytes without control characters"
+                "`event`, `content-type` and `idempotency-key` are text of at most {NAME_MAX} bytes without control characters"
             ),
         ));
     }

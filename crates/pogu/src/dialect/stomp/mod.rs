@@ -56,9 +56,12 @@ struct State {
 }
 
 /// Frames whose receipts wait for one publish.
+#[derive(Default)]
 struct Awaited {
     seq: u64,
     receipts: Vec<Box<str>>,
+    /// Whether it is of one message, whose place they tell.
+    single: bool,
 }
 
 /// One SUBSCRIBE.
@@ -204,16 +207,18 @@ impl Stomp {
         let version = self.version();
         let Self { session, state } = self;
         let at = state.awaited.iter().position(|awaited| awaited.seq == seq);
-        let receipts = at
-            .and_then(|at| state.awaited.remove(at))
-            .map(|awaited| awaited.receipts)
-            .unwrap_or_default();
+        let awaited = at.and_then(|at| state.awaited.remove(at)).unwrap_or_default();
+        let Awaited { receipts, single, .. } = awaited;
         let mut answer = Vec::new();
         let error = match result {
             // Who asks and does not wait for the answer must not be the end of who gives it.
             Ok(_) | Err(PublishError::NoQueue) => {
+                let cursor = result.ok().filter(|_| single).map(|cursor| cursor.to_string());
+                let headers = cursor.as_deref().map(|cursor| ("cursor", cursor));
                 for receipt in &receipts {
-                    wrap.put(&mut answer, core, |out| stomp::receipt(receipt, version, out));
+                    wrap.put(&mut answer, core, |out| {
+                        stomp::receipt(receipt, headers.as_slice(), version, out);
+                    });
                 }
                 state.answers.arrived(seq, answer, out);
                 return Ok(());

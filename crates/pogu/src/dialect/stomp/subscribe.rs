@@ -1,6 +1,6 @@
 //! What a STOMP client subscribes to: topics, queues, and topics by a queue that stays while it is away.
 
-use pogu_hub::{After, Bind, Consume, Filter, Message, Selector, SubscribeError, Topic};
+use pogu_hub::{After, Bind, Consume, Cursor, Filter, Message, Selector, SubscribeError, Topic};
 use pogu_proto::stomp::{self, AckMode, Headers, Version};
 
 use super::destination::{self, Source};
@@ -34,7 +34,7 @@ impl Speaker<'_> {
         destination: &str,
         options: &Options,
         version: Version,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<Cursor>, Refusal> {
         self.check_room(state)?;
         let selecting = || state.subscriptions.iter().filter(|known| known.selects).count();
         if options.filter.is_some() && selecting() >= SELECTORS_MAX {
@@ -62,7 +62,8 @@ impl Speaker<'_> {
                 } else {
                     Lasts::Shared
                 };
-                return self.consume(state, queue, lasts, id, destination, options);
+                self.consume(state, queue, lasts, id, destination, options)?;
+                return Ok(None);
             }
             Source::Topics(selectors) => selectors,
         };
@@ -86,10 +87,11 @@ impl Speaker<'_> {
             .hub
             .bind(bind)
             .map_err(|error| Refusal::new("not subscribed", error.to_string()))?;
-        self.consume(state, queue, Lasts::Durable, id, destination, options)
+        self.consume(state, queue, Lasts::Durable, id, destination, options)?;
+        Ok(None)
     }
 
-    /// Subscribes to topics.
+    /// Subscribes to topics, and tells where that starts.
     fn follow(
         &mut self,
         state: &mut State,
@@ -98,7 +100,7 @@ impl Speaker<'_> {
         destination: &str,
         options: &Options,
         version: Version,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<Cursor>, Refusal> {
         // What it has published itself comes before, in `last:N` too.
         self.core.publish();
         let mut bytes = Vec::new();
@@ -115,6 +117,7 @@ impl Speaker<'_> {
         };
         let mut ids = Vec::new();
         let mut lost = Lost::default();
+        let mut start = None;
         let mut refused = None;
         for selector in selectors {
             match self
@@ -122,6 +125,7 @@ impl Speaker<'_> {
                 .subscribe(self.id, selector, options.after, exclude, options.filter.clone())
             {
                 Ok(outcome) => {
+                    start = start.or(Some(outcome.start));
                     ids.push(outcome.id);
                     lost.gap |= outcome.gap;
                     if !outcome.live {
@@ -144,7 +148,7 @@ impl Speaker<'_> {
             lost,
         };
         state.add(id, destination, options, to);
-        Ok(())
+        Ok(start)
     }
 
     pub(super) fn consume(
