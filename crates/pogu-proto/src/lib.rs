@@ -20,6 +20,7 @@ pub mod pogu;
 mod reader;
 pub mod sniff;
 pub mod socketio;
+pub mod sockjs;
 pub mod sse;
 pub mod stomp;
 mod time;
