@@ -2,8 +2,9 @@ use memchr::memchr;
 
 use super::url::decode_in_place;
 use super::{Frame, FrameError, Receiver};
+use crate::engineio::json;
 use crate::framing::{self, Framing};
-use crate::{Reader, TooLong, engineio::json};
+use crate::{Reader, TooLong};
 
 /// Takes the frames out of a response, in whatever pieces it arrives. Each response has one of its own.
 #[derive(Debug)]
@@ -11,7 +12,7 @@ pub struct Decoder {
     receiver: Receiver,
     lines: framing::Decoder,
     /// A frame that was decoded.
-    frame: String,
+    frame: Vec<u8>,
 }
 
 impl Decoder {
@@ -20,7 +21,7 @@ impl Decoder {
         Self {
             receiver,
             lines: framing::Decoder::new(),
-            frame: String::new(),
+            frame: Vec::new(),
         }
     }
 
@@ -43,7 +44,7 @@ impl Decoder {
                 break;
             }
         }
-        Frame::of_text(&self.frame).map(Some)
+        Frame::read(&self.frame).map(Some)
     }
 }
 
@@ -54,34 +55,36 @@ impl From<TooLong> for FrameError {
 }
 
 /// Takes the frame out of a line; whether there is one.
-fn unwrap(receiver: Receiver, line: &[u8], frame: &mut String) -> Result<bool, FrameError> {
+fn unwrap(receiver: Receiver, line: &[u8], frame: &mut Vec<u8>) -> Result<bool, FrameError> {
     frame.clear();
-    let text = |bytes| simdutf8::basic::from_utf8(bytes).map_err(|_| FrameError::NotUtf8);
     match receiver {
-        Receiver::Xhr | Receiver::XhrStreaming | Receiver::WebSocket => frame.push_str(text(line)?),
+        Receiver::Xhr | Receiver::XhrStreaming | Receiver::WebSocket => frame.extend_from_slice(line),
         Receiver::EventSource => {
-            let Some(data) = line.strip_prefix(b"data:") else {
-                return Ok(false);
-            };
-            let mut data = data.strip_prefix(b" ").unwrap_or(data).to_vec();
-            let length = decode_in_place(&mut data, false);
-            frame.push_str(text(&data[..length])?);
+            let data = line.strip_prefix(b"data:").unwrap_or_default();
+            frame.extend_from_slice(data.strip_prefix(b" ").unwrap_or(data));
+            let length = decode_in_place(frame, false);
+            frame.truncate(length);
         }
-        Receiver::HtmlFile => match line.strip_prefix(b"p(") {
-            Some(call) => frame.push_str(&argument(text(call)?)?),
-            None => return Ok(false),
-        },
-        Receiver::Jsonp => match memchr(b'(', line) {
-            Some(at) => frame.push_str(&argument(text(&line[at + 1..])?)?),
-            None => return Ok(false),
-        },
+        Receiver::HtmlFile => {
+            if let Some(call) = line.strip_prefix(b"p(") {
+                argument(call, frame)?;
+            }
+        }
+        Receiver::Jsonp => {
+            if let Some(at) = memchr(b'(', line) {
+                argument(&line[at + 1..], frame)?;
+            }
+        }
     }
     Ok(!frame.is_empty())
 }
 
-/// The string in what follows the parenthesis of a call.
-fn argument(call: &str) -> Result<std::borrow::Cow<'_, str>, FrameError> {
+/// Takes the string out of what follows the parenthesis of a call.
+fn argument(call: &[u8], frame: &mut Vec<u8>) -> Result<(), FrameError> {
+    let call = simdutf8::basic::from_utf8(call).map_err(|_| FrameError::NotUtf8)?;
     let string = call.strip_suffix(");").ok_or(FrameError::Malformed)?;
     json::check(string).map_err(|_| FrameError::Malformed)?;
-    json::string(string).ok_or(FrameError::Malformed)
+    let string = json::string(string).ok_or(FrameError::Malformed)?;
+    frame.extend_from_slice(string.as_bytes());
+    Ok(())
 }

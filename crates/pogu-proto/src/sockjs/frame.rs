@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::messages::{Messages, shape};
+use super::messages::{Messages, Shape, shape};
 use super::string::{Form, put_string};
 use crate::engineio::json;
 
@@ -24,16 +24,6 @@ impl Close<'static> {
     const fn of(code: u16, reason: &'static str) -> Self {
         let reason = Cow::Borrowed(reason);
         Self { code, reason }
-    }
-}
-
-impl Close<'_> {
-    /// The same, lent.
-    pub(super) fn lend(&self) -> Close<'_> {
-        Close {
-            code: self.code,
-            reason: Cow::Borrowed(&self.reason),
-        }
     }
 }
 
@@ -75,28 +65,25 @@ impl<'a> Frame<'a> {
     ///
     /// It is no frame; [`Client::receive`](super::Client::receive) takes that up.
     pub fn read(frame: &'a [u8]) -> Result<Self, FrameError> {
-        let frame = simdutf8::basic::from_utf8(frame).map_err(|_| FrameError::NotUtf8)?;
-        Self::of_text(frame)
-    }
-
-    pub(super) fn of_text(frame: &'a str) -> Result<Self, FrameError> {
-        let mut rest = frame.chars();
-        let kind = rest.next().ok_or(FrameError::Type)?;
-        let rest = rest.as_str();
+        let (kind, rest) = frame.split_first().ok_or(FrameError::Type)?;
+        let rest = simdutf8::basic::from_utf8(rest).map_err(|_| FrameError::NotUtf8)?;
         match kind {
-            'o' if rest.is_empty() => Ok(Self::Open),
+            b'o' if rest.is_empty() => Ok(Self::Open),
             // A stream begins with a line of many.
-            'h' if rest.bytes().all(|byte| byte == b'h') => Ok(Self::Heartbeat),
-            'a' | 'm' => match (kind, shape(rest, usize::MAX)) {
-                ('a', Ok(super::messages::Shape::Array)) | ('m', Ok(super::messages::Shape::String)) => {
-                    Ok(Self::Messages(Messages::of_checked(rest)))
-                }
-                _ => Err(FrameError::Malformed),
-            },
-            'c' => close(rest).map(Self::Close).ok_or(FrameError::Malformed),
-            'o' | 'h' => Err(FrameError::Malformed),
+            b'h' if rest.bytes().all(|byte| byte == b'h') => Ok(Self::Heartbeat),
+            b'a' => messages(rest, Shape::Array).map(Self::Messages),
+            b'm' => messages(rest, Shape::String).map(Self::Messages),
+            b'c' => close(rest).map(Self::Close).ok_or(FrameError::Malformed),
+            b'o' | b'h' => Err(FrameError::Malformed),
             _ => Err(FrameError::Type),
         }
+    }
+}
+
+fn messages(text: &str, wanted: Shape) -> Result<Messages<'_>, FrameError> {
+    match shape(text, usize::MAX) {
+        Ok(shape) if shape == wanted => Ok(Messages::of_checked(text)),
+        _ => Err(FrameError::Malformed),
     }
 }
 

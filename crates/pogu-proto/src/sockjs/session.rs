@@ -1,7 +1,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::wire::Span;
 use super::{Close, Limits, Receiver};
 use crate::Time;
 
@@ -23,21 +22,21 @@ pub struct Session {
     sent: usize,
     state: State,
     receiver: Option<Receiver>,
+    /// The client knows of it.
+    opened: bool,
     /// A heartbeat is due and not yet said.
     beats: bool,
+    /// Something that was said may be lost: what waits behind it is not said, so that no client mistakes it for what comes next.
+    broken: bool,
     /// What [`Session::say`] has answered.
     saying: Saying,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
-    /// The client knows nothing of it yet.
-    New,
-    Open,
-    /// Closed by the server: what waits is said before.
+    Live,
+    /// Closed, by the server or by the network.
     Closing(Close<'static>),
-    /// Closed by the network: what waits is not said, as something before it may be lost.
-    Broken,
     Gone,
 }
 
@@ -51,7 +50,7 @@ enum Saying {
 }
 
 /// What is to be said to the receiver.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Say<'s> {
     /// [`Receiver::put_open`].
     Open,
@@ -60,7 +59,7 @@ pub enum Say<'s> {
     /// [`Receiver::put_heartbeat`].
     Heartbeat,
     /// [`Receiver::put_close`].
-    Close(Close<'s>),
+    Close(&'s Close<'static>),
 }
 
 /// Why a receiver is not taken.
@@ -84,9 +83,11 @@ impl Session {
             due: now + limits.disconnect_delay,
             limits,
             sent: 0,
-            state: State::New,
+            state: State::Live,
             receiver: None,
+            opened: false,
             beats: false,
+            broken: false,
             saying: Saying::Nothing,
         }
     }
@@ -98,12 +99,12 @@ impl Session {
 
     /// Whether messages from the client are taken. What comes later is well-formed or not, but nothing else.
     pub fn is_open(&self) -> bool {
-        self.state == State::Open
+        self.opened && self.state == State::Live
     }
 
     /// Whether nothing is left of it but to say that it is closed: what waits to be said can be forgotten.
     pub fn is_broken(&self) -> bool {
-        matches!(self.state, State::Broken | State::Gone)
+        self.broken || self.is_gone()
     }
 
     /// Whether it is over.
@@ -136,12 +137,11 @@ impl Session {
         self.saying = Saying::Nothing;
         self.receiver?;
         let (saying, say) = match &self.state {
-            State::New => (Saying::Open, Say::Open),
-            State::Open | State::Closing(_) if waiting => (Saying::Messages, Say::Messages),
-            State::Open if self.beats => (Saying::Heartbeat, Say::Heartbeat),
-            State::Closing(close) => (Saying::Close, Say::Close(close.lend())),
-            State::Broken => (Saying::Close, Say::Close(Close::INTERRUPTED)),
-            State::Open | State::Gone => return None,
+            State::Live | State::Closing(_) if !self.opened => (Saying::Open, Say::Open),
+            State::Live | State::Closing(_) if waiting && !self.broken => (Saying::Messages, Say::Messages),
+            State::Live if self.beats => (Saying::Heartbeat, Say::Heartbeat),
+            State::Closing(close) => (Saying::Close, Say::Close(close)),
+            State::Live | State::Gone => return None,
         };
         self.saying = saying;
         Some(say)
@@ -155,15 +155,16 @@ impl Session {
             return false;
         };
         let saying = std::mem::replace(&mut self.saying, Saying::Nothing);
-        if saying == Saying::Open {
-            self.state = State::Open;
-        }
+        self.opened |= saying == Saying::Open;
         self.beats = false;
         self.sent = self.sent.saturating_add(bytes);
-        let ends = match receiver.span() {
-            Span::Frame => true,
-            Span::Response => saying == Saying::Close || self.sent >= self.limits.response,
-            Span::Session => saying == Saying::Close,
+        let ends = match receiver {
+            _ if saying == Saying::Close => true,
+            Receiver::Xhr | Receiver::Jsonp => true,
+            Receiver::XhrStreaming | Receiver::EventSource | Receiver::HtmlFile => {
+                self.sent >= self.limits.response
+            }
+            Receiver::WebSocket => false,
         };
         if ends {
             self.detach(now);
@@ -175,18 +176,19 @@ impl Session {
     /// lost. A client that only wants to leave does the same.
     pub fn lost(&mut self, now: Time) {
         match self.state {
-            State::New => self.state = State::Gone,
-            State::Open => self.state = State::Broken,
-            State::Closing(_) | State::Broken | State::Gone => {}
+            _ if !self.opened => self.state = State::Gone,
+            State::Live => self.state = State::Closing(Close::INTERRUPTED),
+            State::Closing(_) | State::Gone => {}
         }
+        self.broken = true;
         self.detach(now);
     }
 
-    /// Closes the session, after what waits. Until it is gone every receiver is told so.
+    /// Closes the session, after what waits; of two closes the first one counts. Until it is gone every receiver is told so.
     ///
     /// A reason is cut at 123 bytes.
     pub fn close(&mut self, now: Time, code: u16, reason: impl Into<Cow<'static, str>>) {
-        if !matches!(self.state, State::New | State::Open) {
+        if self.state != State::Live {
             return;
         }
         let mut reason = reason.into();
@@ -205,7 +207,7 @@ impl Session {
         match self.state {
             State::Gone => None,
             // All that is left to say is on its way.
-            State::Closing(_) | State::Broken if self.receiver.is_some() => None,
+            State::Closing(_) if self.receiver.is_some() => None,
             _ => Some(self.due),
         }
     }

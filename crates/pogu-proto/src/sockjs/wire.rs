@@ -30,17 +30,6 @@ pub enum Sender {
     Jsonp,
 }
 
-/// How long a receiver lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Span {
-    /// One frame.
-    Frame,
-    /// [`Limits::response`](super::Limits::response) bytes.
-    Response,
-    /// As long as the session.
-    Session,
-}
-
 /// Bytes of a page before the first script, that browsers begin to show it.
 const PAGE_MIN: usize = 1024;
 /// Bytes of the line before the first frame, that browsers begin to hand them on.
@@ -93,12 +82,9 @@ impl Receiver {
         matches!(self, Self::HtmlFile | Self::Jsonp)
     }
 
-    pub(super) fn span(self) -> Span {
-        match self {
-            Self::Xhr | Self::Jsonp => Span::Frame,
-            Self::XhrStreaming | Self::EventSource | Self::HtmlFile => Span::Response,
-            Self::WebSocket => Span::Session,
-        }
+    /// Whether a response is one frame, so that its length is known when it begins.
+    pub fn is_poll(self) -> bool {
+        matches!(self, Self::Xhr | Self::Jsonp)
     }
 
     /// Appends what a response begins with, before all frames; nothing where a response is one frame.
