@@ -68,14 +68,14 @@ fn put(receiver: Receiver, frame: &Owned, out: &mut Vec<u8>) {
             receiver.put_close("f", &Close { code: *code, reason }, out);
         }
         Owned::Messages(messages) => {
-            receiver.begin_messages("f", out);
+            let mut strings = Vec::new();
             for (at, message) in messages.iter().enumerate() {
                 if at > 0 {
-                    out.push(Receiver::SEPARATOR);
+                    strings.push(Receiver::SEPARATOR);
                 }
-                put_string(receiver.form(), message, out);
+                put_string(message, &mut strings);
             }
-            receiver.end_messages(out);
+            receiver.put_messages("f", &strings, out);
         }
     }
 }

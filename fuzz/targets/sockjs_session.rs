@@ -75,7 +75,7 @@ impl Server {
                 assert!(self.session.say(!self.waiting.is_empty()).is_none());
             }
             b'l' => {
-                self.session.lost(now);
+                self.session.lost(now, true);
                 (self.receiver, self.was_lost) = (None, true);
                 assert!(!self.session.is_open() && self.session.is_broken());
             }

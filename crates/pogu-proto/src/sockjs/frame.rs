@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use super::messages::{Messages, Shape, shape};
-use super::string::{Form, put_string};
+use super::string::put_string;
 use crate::engineio::json;
 
 /// The end of a session, as its client is told.
@@ -96,10 +96,10 @@ fn close(text: &str) -> Option<Close<'_>> {
 }
 
 /// Appends a close frame.
-pub(super) fn put_close(form: Form, close: &Close<'_>, out: &mut Vec<u8>) {
+pub(super) fn put_close(close: &Close<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"c[");
     out.extend_from_slice(itoa::Buffer::new().format(close.code).as_bytes());
     out.push(b',');
-    put_string(form, &close.reason, out);
+    put_string(&close.reason, out);
     out.push(b']');
 }

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use super::Limits;
-use super::string::{Form, put_string};
+use super::string::put_string;
 use crate::engineio::json::{self, Elements, JsonError, Scanner, Token};
 
 /// Messages that were sent together and found to be well-formed: lent, and only decoded where something is escaped.
@@ -102,7 +102,7 @@ pub fn put_send<'a>(messages: impl IntoIterator<Item = &'a str>, out: &mut Vec<u
         if at > 0 {
             out.push(b',');
         }
-        put_string(Form::Plain, message, out);
+        put_string(message, out);
     }
     out.push(b']');
 }

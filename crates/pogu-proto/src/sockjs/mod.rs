@@ -49,7 +49,7 @@ pub use frame::{Close, Frame, FrameError};
 pub use messages::{Messages, SendError, put_send};
 pub use request::{Method, Refusal, Request};
 pub use session::{Refused, Say, Session};
-pub use string::{Form, put_string};
+pub use string::put_string;
 pub use wire::{Receiver, Sender};
 
 /// Limits and times of a session, in bytes and milliseconds.

@@ -54,7 +54,7 @@ enum Saying {
 pub enum Say<'s> {
     /// [`Receiver::put_open`].
     Open,
-    /// Messages that wait, as many in one frame as the caller likes: [`Receiver::begin_messages`].
+    /// Messages that wait, as many in one frame as the caller likes: [`Receiver::put_messages`].
     Messages,
     /// [`Receiver::put_heartbeat`].
     Heartbeat,
@@ -172,15 +172,15 @@ impl Session {
         ends
     }
 
-    /// The receiver was cut or given up, or what was said to it could not be written: the session is broken, as what was under way may be
-    /// lost. A client that only wants to leave does the same.
-    pub fn lost(&mut self, now: Time) {
+    /// The receiver was cut or given up; a client that only wants to leave does the same. The next one is told that there was an
+    /// interruption, after what waits: but if messages that were said are `in_doubt`, what waits behind them is never said.
+    pub fn lost(&mut self, now: Time, in_doubt: bool) {
         match self.state {
             _ if !self.opened => self.state = State::Gone,
             State::Live => self.state = State::Closing(Close::INTERRUPTED),
             State::Closing(_) | State::Gone => {}
         }
-        self.broken = true;
+        self.broken |= in_doubt;
         self.detach(now);
     }
 

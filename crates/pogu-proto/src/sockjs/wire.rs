@@ -68,8 +68,8 @@ impl Receiver {
         }
     }
 
-    /// How strings are written in its frames.
-    pub fn form(self) -> Form {
+    /// How its frames are written.
+    fn form(self) -> Form {
         match self {
             Self::Xhr | Self::XhrStreaming | Self::WebSocket => Form::Plain,
             Self::EventSource => Form::Event,
@@ -137,38 +137,36 @@ impl Receiver {
         });
     }
 
+    /// Appends a frame that is made of these parts.
+    fn put(self, callback: &str, parts: &[&[u8]], out: &mut Vec<u8>) {
+        self.begin(callback, out);
+        for part in parts {
+            self.form().put(part, out);
+        }
+        self.end(out);
+    }
+
     /// Appends an open frame.
     pub fn put_open(self, callback: &str, out: &mut Vec<u8>) {
-        self.begin(callback, out);
-        out.push(b'o');
-        self.end(out);
+        self.put(callback, &[b"o"], out);
     }
 
     /// Appends a heartbeat.
     pub fn put_heartbeat(self, callback: &str, out: &mut Vec<u8>) {
-        self.begin(callback, out);
-        out.push(b'h');
-        self.end(out);
+        self.put(callback, &[b"h"], out);
     }
 
     /// Appends a close frame.
     pub fn put_close(self, callback: &str, close: &Close<'_>, out: &mut Vec<u8>) {
-        self.begin(callback, out);
-        put_close(self.form(), close, out);
-        self.end(out);
+        let mut frame = Vec::with_capacity(64);
+        put_close(close, &mut frame);
+        self.put(callback, &[&frame], out);
     }
 
-    /// Appends the beginning of a frame of messages. The strings follow, each made by [`put_string`](super::put_string) in this
-    /// receiver's [form](Self::form), with [`SEPARATOR`](Self::SEPARATOR) between two.
-    pub fn begin_messages(self, callback: &str, out: &mut Vec<u8>) {
-        self.begin(callback, out);
-        out.extend_from_slice(b"a[");
-    }
-
-    /// Appends the end of a frame of messages.
-    pub fn end_messages(self, out: &mut Vec<u8>) {
-        out.push(b']');
-        self.end(out);
+    /// Appends a frame of messages: their strings, each made by [`put_string`](super::put_string), with
+    /// [`SEPARATOR`](Self::SEPARATOR) between two. A string made once serves all sessions that receive it, whatever it rides in.
+    pub fn put_messages(self, callback: &str, strings: &[u8], out: &mut Vec<u8>) {
+        self.put(callback, &[b"a[", strings, b"]"], out);
     }
 
     /// What stands between the strings of two messages.

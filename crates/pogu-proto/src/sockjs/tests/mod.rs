@@ -14,14 +14,14 @@ use crate::Time;
 
 /// Appends a frame of messages, as a session's caller does.
 fn put_messages(receiver: Receiver, messages: &[&str], out: &mut Vec<u8>) {
-    receiver.begin_messages("f", out);
+    let mut strings = Vec::new();
     for (at, message) in messages.iter().enumerate() {
         if at > 0 {
-            out.push(Receiver::SEPARATOR);
+            strings.push(Receiver::SEPARATOR);
         }
-        put_string(receiver.form(), message, out);
+        put_string(message, &mut strings);
     }
-    receiver.end_messages(out);
+    receiver.put_messages("f", &strings, out);
 }
 
 /// A session and what its caller has for it.

@@ -164,7 +164,7 @@ fn a_client_that_was_cut_is_told() {
     for receiver in Receiver::ALL {
         let mut pair = Pair::new(receiver);
         pair.settle();
-        pair.server.session.lost(Time(pair.now));
+        pair.server.session.lost(Time(pair.now), true);
         if receiver == Receiver::WebSocket {
             assert!(pair.server.session.is_gone());
             continue;

@@ -271,7 +271,7 @@ fn a_receiver_that_is_cut_breaks_the_session() {
         let mut server = Server::with(Receiver::Xhr);
         server.receive(0, receiver).unwrap();
         server.take();
-        server.session.lost(Time(1_000));
+        server.session.lost(Time(1_000), true);
         server.waiting.push("behind a gap".into());
         assert!(server.session.is_broken() && !server.session.is_open() && !server.session.is_gone());
         assert_eq!(server.session.deadline(), Some(Time(6_000)));
@@ -283,18 +283,34 @@ fn a_receiver_that_is_cut_breaks_the_session() {
     // A response that has ended and could not be written.
     let mut server = Server::with(Receiver::Xhr);
     server.take();
-    server.session.lost(Time(0));
+    server.session.lost(Time(0), true);
     server.receive(0, Receiver::Xhr).unwrap();
     assert_eq!(server.take(), took("c[1002,\"Connection interrupted\"]\n", 1));
     // Before the client knows of it there is nothing to break.
     let mut server = Server::new(Limits::default());
     server.session.attach(Time(0), Receiver::Xhr).unwrap();
-    server.session.lost(Time(0));
+    server.session.lost(Time(0), true);
     assert!(server.session.is_gone());
     // A WebSocket is all there is of its session.
     let mut server = Server::with(Receiver::WebSocket);
-    server.session.lost(Time(0));
+    server.session.lost(Time(0), true);
     assert!(server.session.is_gone() && server.session.deadline().is_none());
+}
+
+/// What waits was never under way, and nothing before it was: the next receiver gets it, and hears of the interruption after it.
+#[test]
+fn what_waits_outlives_a_receiver_that_was_sent_nothing() {
+    for receiver in [Receiver::Xhr, Receiver::XhrStreaming] {
+        let mut server = Server::with(Receiver::Xhr);
+        server.receive(0, receiver).unwrap();
+        server.take();
+        server.session.lost(Time(1_000), false);
+        server.waiting.push("a".into());
+        assert!(!server.session.is_broken() && !server.session.is_open());
+        server.receive(2_000, Receiver::XhrStreaming).unwrap();
+        let told = "a[\"a\"]\nc[1002,\"Connection interrupted\"]\n";
+        assert_eq!(server.take(), took(told, 1));
+    }
 }
 
 #[test]
@@ -303,7 +319,7 @@ fn nothing_behind_a_loss_is_said_after_a_close() {
     server.take();
     server.session.close(Time(0), 3000, "Go away!");
     server.waiting.push("a".into());
-    server.session.lost(Time(0));
+    server.session.lost(Time(0), true);
     server.receive(0, Receiver::Xhr).unwrap();
     assert_eq!(server.take(), took("c[3000,\"Go away!\"]\n", 1));
 }

@@ -1,11 +1,13 @@
 use proptest::prelude::*;
 
+use super::string::Form;
 use super::*;
 use crate::engineio::json;
 
 fn string(form: Form, text: &str) -> String {
-    let mut out = Vec::new();
-    put_string(form, text, &mut out);
+    let (mut plain, mut out) = (Vec::new(), Vec::new());
+    put_string(text, &mut plain);
+    form.put(&plain, &mut out);
     String::from_utf8(out).unwrap()
 }
 
