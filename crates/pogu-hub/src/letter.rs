@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::message::Message;
 
 /// How many wire forms a letter has room for. What each is, its user decides.
-pub const FORMS: usize = 14;
+pub const FORMS: usize = 18;
 
 /// A message waiting on one lane, shared by its mailboxes as `Rc<Letter>`. The first peer that needs a wire form makes it, and the
 /// others share the bytes.

@@ -11,16 +11,16 @@ use pogu_proto::engineio::{
     self, Data, Due, Event, Form, Packet, PacketError, Payload, Session, Transport, Version,
 };
 use pogu_proto::{Reader, Time, ws};
+use sha1_smol::Sha1;
 use tokio::sync::oneshot;
 
+use crate::carrier::Carrier;
 use crate::core::Core;
-use crate::dialect::{Dialect, Input, Speaker, Wrap};
 use crate::flush::{Progress, tell_missed};
-use crate::handler::{Incoming, Sends, Socket};
 use crate::id::{self, PeerId};
 use crate::lane::Lane;
 use crate::link::Link;
-use crate::peer::{Carrier, Ending, Peer};
+use crate::peer::{Ending, Peer};
 
 /// The name of a session: nobody guesses it, and its first bytes are the number of its lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +41,21 @@ impl Sid {
         let mut bytes = [0; Self::BYTES];
         let read = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
         (read == Self::BYTES).then_some(Self(bytes))
+    }
+
+    /// The name of a session that its client has named, below this path. All lanes agree on its lane.
+    pub(crate) fn of_name(path: &str, name: &str, lanes: usize) -> Self {
+        let mut hash = Sha1::from(path);
+        hash.update(b"\0");
+        hash.update(name.as_bytes());
+        let digest = hash.digest().bytes();
+        let number = u32::from_be_bytes([digest[16], digest[17], digest[18], digest[19]]);
+        let lane = u16::try_from(number as usize % lanes.max(1)).unwrap_or_default();
+        let mut bytes = [0; Self::BYTES];
+        let (head, rest) = bytes.split_at_mut(2);
+        head.copy_from_slice(&lane.to_be_bytes());
+        rest.copy_from_slice(&digest[..16]);
+        Self(bytes)
     }
 
     pub(crate) fn lane(self) -> usize {
@@ -278,7 +293,6 @@ impl Peer {
         packet: Result<Packet<'_>, PacketError>,
         core: &mut Core,
     ) -> Result<(), Ending> {
-        let way = self.way();
         let Carrier::EngineIo(engine) = &mut self.carrier else {
             return Ok(());
         };
@@ -297,35 +311,10 @@ impl Peer {
             // Those of a WebSocket that probes are for its own peer.
             Some(Event::Probe | Event::ProbeFailed | Event::Upgraded) | None => return Ok(()),
         };
-        if let Dialect::Handler(handler) = &self.dialect {
-            let (kind, payload) = match data {
-                Data::Text(text) => (ws::Kind::Text, text.as_bytes()),
-                Data::Binary(bytes) => (ws::Kind::Binary, bytes),
-            };
-            core.counters.received(way, payload.len());
-            let mut socket = Socket {
-                sends: Sends::Packets(packing),
-                codec: &mut core.codec,
-                out: &mut self.out,
-                close: None,
-            };
-            handler(&mut socket, Incoming { kind, payload });
-            return socket.close.map_or(Ok(()), |_| Err(Ending::Finished));
+        match data {
+            Data::Text(text) => self.hear_message(ws::Kind::Text, text.as_bytes(), core),
+            Data::Binary(bytes) => self.hear_message(ws::Kind::Binary, bytes, core),
         }
-        let mut speaker = Speaker {
-            id: self.id,
-            wrap: Wrap::Packets(packing),
-            way,
-            out: &mut self.out,
-            catching_up: &mut self.catching_up,
-            core,
-            units: 0,
-        };
-        let input = match data {
-            Data::Text(text) => Input::Text(text.as_bytes()),
-            Data::Binary(bytes) => Input::Binary(bytes),
-        };
-        speaker.hear(&mut self.dialect, input)
     }
 }
 

@@ -9,13 +9,15 @@ use pogu_proto::engineio::{self, Form, Payload, Refusal, Transport, jsonp};
 use pogu_proto::ws;
 use tokio::sync::oneshot;
 
+use crate::carrier::Carrier;
 use crate::dialect::{Dialect, Plain};
 use crate::drive::Command;
 use crate::engineio::{Answer, Poll, Sid};
 use crate::id::PeerId;
 use crate::lane::Lane;
 use crate::link::Link;
-use crate::peer::{Carrier, Ending, Peer};
+use crate::peer::{Ending, Peer};
+use crate::sockjs;
 
 /// Sessions remembered that their clients have just closed.
 const JUST_CLOSED_MAX: usize = 256;
@@ -40,6 +42,8 @@ pub(crate) enum Errand {
     Probe(Box<Probe>),
     /// Its client has come back elsewhere: its connection is dead.
     Replaced { sid: Sid },
+    /// The same of SockJS.
+    SockJs(sockjs::Errand),
 }
 
 /// A WebSocket on its way to its session's lane.
@@ -64,6 +68,7 @@ impl Errand {
             | Errand::Post { sid, .. }
             | Errand::Replaced { sid } => *sid,
             Errand::Probe(probe) => probe.sid,
+            Errand::SockJs(errand) => errand.sid(),
         }
     }
 }
@@ -99,22 +104,24 @@ impl Lane {
 
     /// A peer is gone: so is its session, or the WebSocket that was to take one over.
     pub(crate) fn forget_session(&mut self, peer: &Peer) {
-        match &peer.carrier {
-            Carrier::EngineIo(engine) => drop(self.sessions.remove(&engine.sid)),
-            Carrier::Probe { session, .. } => {
-                if let Some(target) = self.get(*session)
-                    && let Carrier::EngineIo(engine) = &mut target.carrier
-                    && engine.socket.is_none()
-                {
-                    engine.session.websocket_lost();
-                }
-            }
-            _ => {}
+        if let Some(sid) = peer.carrier.sid() {
+            self.sessions.remove(&sid);
+        }
+        if let Carrier::Probe { session, .. } = &peer.carrier
+            && let Some(target) = self.get(*session)
+            && let Carrier::EngineIo(engine) = &mut target.carrier
+            && engine.socket.is_none()
+        {
+            engine.session.websocket_lost();
         }
     }
 
     /// Does what a request asks of a session of this lane.
     pub(crate) fn run_errand(&mut self, errand: Errand) {
+        let errand = match errand {
+            Errand::SockJs(errand) => return self.run_sockjs(errand),
+            errand => errand,
+        };
         let Some(id) = self.session(errand.sid()) else {
             return match errand {
                 Errand::Poll { sid, poll } => self.end_late_poll(sid, poll),
@@ -137,6 +144,8 @@ impl Lane {
             }
             Errand::Probe(probe) => self.take_probe(id, *probe),
             Errand::Replaced { .. } => self.remove(id.slot as usize),
+            // Done above.
+            Errand::SockJs(_) => {}
         }
     }
 
@@ -308,5 +317,7 @@ fn refuse(errand: Errand) {
         Errand::Post { answer, .. } => drop(answer.send(Err(Refusal::Session))),
         // Its WebSocket ends with it.
         Errand::Probe(_) | Errand::PollLost { .. } | Errand::Replaced { .. } => {}
+        // Their own lane takes up all of them.
+        Errand::SockJs(_) => {}
     }
 }

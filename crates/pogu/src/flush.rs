@@ -7,12 +7,13 @@ use bytes::Bytes;
 use pogu_hub::{Cursor, Letter, Mailbox, SubscriptionId};
 use pogu_proto::ws;
 
+use crate::carrier::Carrier;
 use crate::core::Core;
 use crate::dialect::Dialect;
 use crate::form::{Form, Head};
 use crate::lane::Lane;
 use crate::link::Link;
-use crate::peer::{Carrier, Depth, Ending, Peer};
+use crate::peer::{Depth, Ending, Peer};
 
 /// Bytes of messages that are put together for one write.
 const RUN_BYTES: usize = 128 * 1024;
@@ -32,7 +33,7 @@ pub(crate) struct Run {
     /// What each message begins with, where that depends on its subscription; else empty.
     heads: Vec<Option<Rc<Head>>>,
     /// The subscriptions of which a message tells what was lost before it.
-    noted: Vec<SubscriptionId>,
+    pub(crate) noted: Vec<SubscriptionId>,
     pub(crate) messages: usize,
     /// The place of the last message.
     last: Option<Cursor>,
@@ -199,7 +200,7 @@ impl Lane {
         self.runs.clear();
     }
 
-    fn flush_peer(&mut self, slot: usize) {
+    pub(crate) fn flush_peer(&mut self, slot: usize) {
         let Some(peer) = self.peers.get_mut(slot) else {
             return;
         };
@@ -208,12 +209,11 @@ impl Lane {
             return self.flush_datagrams(slot);
         }
         // Asking a full socket again, turn by turn, would cost a system call each time.
-        let progress = if let Link::None | Link::Poll(_) = peer.link {
-            self.answer_engineio(slot)
-        } else if peer.blocked {
-            Progress::Blocked
-        } else {
-            self.write_out(slot)
+        let progress = match (&peer.carrier, &peer.link) {
+            _ if peer.blocked => Progress::Blocked,
+            (Carrier::SockJs(_), Link::None | Link::Pipe(_)) => self.write_sockjs(slot),
+            (_, Link::None | Link::Poll(_)) => self.answer_engineio(slot),
+            _ => self.write_out(slot),
         };
         let Some(peer) = self.peers.get_mut(slot) else {
             return;
@@ -301,9 +301,9 @@ impl Lane {
                 }
                 peer.rest = Bytes::new();
             }
-            if peer.out.is_empty() {
-                let wrap = peer.wrap();
-                peer.dialect.fill(way, wrap, &mut peer.out, core);
+            if let Err(ending) = peer.check_text(core).and_then(|()| peer.fill(core)) {
+                self.end(slot, &ending);
+                continue;
             }
             let Some(mut mailbox) = peer.mailbox.take().filter(|mailbox| !mailbox.is_empty()) else {
                 if peer.out.is_empty() {

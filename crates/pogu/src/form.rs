@@ -1,5 +1,6 @@
 //! Wire forms: what a message looks like to a kind of peer, encoded once per lane and shared by all peers of that kind.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use pogu_proto::{pogu, sse, stomp, ws};
 use crate::dialect;
 use crate::engineio::Packing;
 use crate::json;
+use crate::sockjs::Strings;
 
 /// A wire form: carrier × dialect, as far as the bytes of a delivery differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,19 @@ pub(crate) enum Form {
     StompFrame(stomp::Version, ws::Kind),
     /// A Socket.IO event in packets of Engine.IO.
     SocketIo(Packing),
+    /// A message in a string of SockJS.
+    SockJs(Said, Strings),
+}
+
+/// What is said in a carrier of text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// A body; what is no text as a data URL (RFC 2397).
+    Body,
+    /// A pogu `MSG`, in which the same goes for the body.
+    Pogu,
+    /// A STOMP MESSAGE. Its body is text.
+    Stomp(stomp::Version),
 }
 
 /// What a message has of its own for each subscription.
@@ -64,8 +79,10 @@ impl Form {
             Form::Sse => 9,
             Form::JsonLine | Form::JsonElement => 10,
             Form::Stomp(version) | Form::StompFrame(version, _) => 11 + version as usize,
+            Form::SockJs(Said::Body, strings) => 14 + strings as usize,
+            Form::SockJs(Said::Pogu, strings) => 16 + strings as usize,
             // Who wants it in the same packets nearly always waits for the same run.
-            Form::SocketIo(_) => return None,
+            Form::SocketIo(_) | Form::SockJs(Said::Stomp(_), _) => return None,
         })
     }
 
@@ -80,7 +97,10 @@ impl Form {
 
     /// Whether a message of this form begins with the [`Head`] of its subscription.
     pub(crate) fn has_heads(self) -> bool {
-        matches!(self, Form::Stomp(_) | Form::StompFrame(..) | Form::SocketIo(_))
+        matches!(
+            self,
+            Form::Stomp(_) | Form::StompFrame(..) | Form::SocketIo(_) | Form::SockJs(Said::Stomp(_), _)
+        )
     }
 
     /// Appends `letter` in this form, begun with the head of its subscription.
@@ -93,6 +113,12 @@ impl Form {
     ) {
         if let Form::SocketIo(packing) = self {
             return dialect::socketio_message(&letter.message, head, packing, out);
+        }
+        if let Form::SockJs(Said::Stomp(version), strings) = self {
+            let mut frame = Vec::with_capacity(letter.message.body.len() + 256);
+            Form::Stomp(version).append_with(head, letter, codec, &mut frame);
+            // Bodies that are no text are sorted out before.
+            return strings.put(std::str::from_utf8(&frame).unwrap_or_default(), out);
         }
         let start = out.len();
         out.extend_from_slice(&head.bytes);
@@ -166,8 +192,14 @@ fn encode(form: Form, message: &Message, codec: &mut ws::Codec, out: &mut Vec<u8
         Form::Sse => sse_event(message, out),
         Form::JsonLine | Form::JsonElement => json::message(message, out),
         Form::Stomp(version) | Form::StompFrame(version, _) => dialect::stomp_tail(message, version, out),
+        Form::SockJs(Said::Body, strings) => strings.put(&text_body(message), out),
+        Form::SockJs(Said::Pogu, strings) => {
+            let mut line = Vec::with_capacity(message.body.len() + 128);
+            pogu_text(message, &mut line);
+            strings.put(std::str::from_utf8(&line).unwrap_or_default(), out);
+        }
         // Never without a head.
-        Form::SocketIo(_) => {}
+        Form::SocketIo(_) | Form::SockJs(Said::Stomp(_), _) => {}
     }
 }
 
@@ -197,23 +229,40 @@ fn pogu_message(message: &Message, out: &mut Vec<u8>) {
         (Kind::Text, "text/plain") => None,
         (_, other) => Some(other),
     };
+    pogu_line(message, content_type, &message.body, out);
+}
+
+/// The same where there is only text. A data URL names the type itself.
+fn pogu_text(message: &Message, out: &mut Vec<u8>) {
+    match text_body(message) {
+        Cow::Borrowed(_) => pogu_message(message, out),
+        Cow::Owned(url) => pogu_line(message, None, url.as_bytes(), out),
+    }
+}
+
+fn pogu_line(message: &Message, content_type: Option<&str>, body: &[u8], out: &mut Vec<u8>) {
     pogu::message(
         &message.topic,
         CursorText::new(message.cursor).as_str(),
         message.event.as_deref(),
         content_type,
-        &message.body,
+        body,
         out,
     );
+}
+
+/// A body where there is only text: what is none is a data URL (RFC 2397).
+fn text_body(message: &Message) -> Cow<'_, str> {
+    match std::str::from_utf8(&message.body) {
+        Ok(text) if message.kind != Kind::Binary => Cow::Borrowed(text),
+        _ => Cow::Owned(json::data_url(message)),
+    }
 }
 
 fn sse_event(message: &Message, out: &mut Vec<u8>) {
     let cursor = CursorText::new(message.cursor);
     let event = message.event.as_deref();
-    match std::str::from_utf8(&message.body) {
-        Ok(text) if message.kind != Kind::Binary => sse::event(Some(cursor.as_str()), event, text, out),
-        _ => sse::event(Some(cursor.as_str()), event, &json::data_url(message), out),
-    }
+    sse::event(Some(cursor.as_str()), event, &text_body(message), out);
 }
 
 /// A cursor as text, without an allocation.

@@ -16,6 +16,7 @@ use pogu_proto::{Time, ws};
 use slab::Slab;
 use tokio::sync::watch;
 
+use crate::carrier::Carrier;
 use crate::core::{Core, Waiting};
 use crate::dialect::Dialect;
 use crate::drive::{self, Lanes};
@@ -25,7 +26,7 @@ use crate::handler::Handlers;
 use crate::id::PeerId;
 use crate::link::Link;
 use crate::metrics::{LaneCounters, Loss};
-use crate::peer::{Carrier, Depth, Ending, Peer};
+use crate::peer::{Depth, Ending, Peer};
 use crate::signal::Signal;
 use crate::spares::Spares;
 use crate::timers::Timers;
@@ -36,7 +37,7 @@ const READ_BYTES: usize = 64 * 1024;
 /// Reads from one peer in a turn; what is left then waits for the next, so that no peer holds up the others.
 const READS_PER_TURN: usize = 4;
 /// A peer's own answers that may wait before its input is left unread.
-const BACKLOG_MAX: usize = 256 * 1024;
+pub(crate) const BACKLOG_MAX: usize = 256 * 1024;
 
 /// What the poller saw of a socket.
 #[derive(Clone, Copy, Debug)]
@@ -189,8 +190,8 @@ impl Lane {
         }
         let way = peer.way();
         self.core.counters.opened(way);
-        if let Carrier::EngineIo(engine) = &peer.carrier {
-            self.sessions.insert(engine.sid, id);
+        if let Some(sid) = peer.carrier.sid() {
+            self.sessions.insert(sid, id);
         }
         entry.insert(peer);
         let slot = id.slot as usize;
@@ -211,10 +212,13 @@ impl Lane {
     /// Has a new peer say what comes before it is spoken to.
     pub(crate) fn begin(&mut self, id: PeerId) {
         let Lane { peers, core, .. } = self;
-        if let Some(peer) = peers.get_mut(id.slot as usize) {
-            peer.begin(core);
+        let slot = id.slot as usize;
+        if let Some(peer) = peers.get_mut(slot)
+            && let Err(ending) = peer.begin(core)
+        {
+            self.end(slot, &ending);
         }
-        self.mark_dirty(id.slot as usize);
+        self.mark_dirty(slot);
     }
 
     /// The peer with `id`, if it is still there.
@@ -238,7 +242,11 @@ impl Lane {
             peer.mailbox = None;
         }
         peer.say_goodbye(ending, &mut self.core);
-        peer.closing = Some(self.core.now + self.core.times.linger);
+        let linger = match &peer.carrier {
+            Carrier::SockJs(carrier) => carrier.linger().max(self.core.times.linger),
+            _ => self.core.times.linger,
+        };
+        peer.closing = Some(self.core.now + linger);
         peer.leave(Some(ending), &mut self.core);
         peer.catching_up = Vec::new();
         self.mark_dirty(slot);
@@ -453,12 +461,12 @@ impl Lane {
             match peer.tick(&mut self.core) {
                 Ok(()) => {
                     // A poll that waits may have to be ended, though there is nothing to say.
-                    if let Carrier::EngineIo(_) = peer.carrier {
+                    if let Carrier::EngineIo(_) | Carrier::SockJs(_) = peer.carrier {
                         self.mark_dirty(slot);
                     }
                     self.touched(slot);
                 }
-                Err(_) if peer.closing.is_some() => self.remove(slot),
+                Err(_) if peer.closing.is_some() || peer.carrier.is_gone() => self.remove(slot),
                 Err(ending) => self.end(slot, &ending),
             }
         }

@@ -13,6 +13,7 @@
 //! The way of a message: `listener` finds out what a connection speaks, `http` serves requests and upgrades them, `peer` is a session
 //! where protocols and hub meet, `lane` moves the bytes in turns, `flush` writes. `ARCHITECTURE.md` has the whole picture.
 
+mod carrier;
 pub mod config;
 mod core;
 mod dialect;
@@ -22,6 +23,7 @@ mod errand;
 mod flush;
 mod form;
 mod handler;
+mod hear;
 mod http;
 mod id;
 mod json;
@@ -34,14 +36,16 @@ mod page;
 mod peer;
 mod pipe;
 mod problem;
+mod purpose;
 mod recovery;
 mod server;
 mod signal;
 pub mod socketio;
+mod sockjs;
 mod spares;
 mod timers;
 mod udp;
 
-pub use handler::{Incoming, Socket};
+pub use handler::{Endpoint, Incoming, Socket};
 pub use pogu_proto::ws::Kind;
 pub use server::{Builder, Server, ServerError};

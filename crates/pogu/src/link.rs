@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::engineio::Poll;
 use crate::pipe::Pipe;
@@ -15,7 +15,7 @@ pub(crate) enum Link {
     /// A poll of Engine.IO, which one answer ends.
     Poll(Poll),
     /// An HTTP response body.
-    Pipe(Rc<Pipe>),
+    Pipe(Arc<Pipe>),
     /// An address behind one of the lane's UDP sockets.
     Udp {
         socket: usize,

@@ -14,12 +14,12 @@ use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::carrier::Carrier;
 use crate::config::TopicTemplate;
 use crate::dialect::{Dialect, Plain, Stomp};
 use crate::drive::{Command, Handle, Shared};
 use crate::http;
 use crate::link::Link;
-use crate::peer::Carrier;
 
 /// How long accepting rests after it failed, as it does when the process has no descriptor left.
 const REST: Duration = Duration::from_millis(100);

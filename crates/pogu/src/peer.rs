@@ -1,61 +1,22 @@
 //! The one file where protocols and hub meet: a peer is a session (carrier and dialect) and its link.
 //!
-//! Bytes come in by [`Peer::receive`]; what they mean is said to the hub through [`Core`], what they answer is
+//! Bytes come in by [`Peer::receive`] (`hear.rs`); what they mean is said to the hub through [`Core`], what they answer is
 //! appended to the peer's own output. The lane does the rest.
 
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use pogu_hub::{Cursor, Mailbox, PublishError, SubscriptionId};
-use pogu_proto::{Reader, Time, pogu, sse, ws};
+use pogu_hub::{Cursor, Kind, Mailbox, Message, PublishError, SubscriptionId};
+use pogu_proto::{Time, pogu, sse};
 
+use crate::carrier::Carrier;
 use crate::core::{Core, UNIT_TIME};
-use crate::dialect::{Dialect, Input, Speaker, Wrap};
-use crate::engineio::EngineIo;
-use crate::form::Form;
-use crate::handler::{Incoming, Sends, Socket};
+use crate::dialect::{Dialect, Speaker, Wrap};
+use crate::form::{Form, Said};
 use crate::id::PeerId;
 use crate::json;
-use crate::lease::Lease;
 use crate::link::Link;
 use crate::metrics::Way;
-
-/// How messages ride.
-pub(crate) enum Carrier {
-    /// A TCP byte stream, cut up by the dialect.
-    Stream,
-    /// One command or message a datagram.
-    Datagram(Lease),
-    WebSocket(ws::Session),
-    /// Polls and then, perhaps, a WebSocket.
-    EngineIo(Box<EngineIo>),
-    /// A WebSocket that is to take over a session of Engine.IO.
-    Probe {
-        /// There but while the lane hears it.
-        socket: Option<ws::Session>,
-        session: PeerId,
-        until: Time,
-    },
-    /// An endless response body of Server-Sent Events.
-    Sse {
-        quiet_since: Time,
-    },
-    /// An endless response body of JSON lines.
-    JsonLines {
-        quiet_since: Time,
-    },
-    /// A response that ends with its first messages.
-    LongPoll {
-        until: Time,
-        next: Cursor,
-        /// Messages that the answer holds at most.
-        limit: usize,
-        /// What the answer begins with where hyper does not write it, but for its length.
-        head: Box<[u8]>,
-        /// What came with the request and is for hyper to read after the answer: the next requests.
-        unread: Box<[u8]>,
-    },
-}
 
 /// Why a peer comes to its end. What is in its output is still sent.
 #[derive(Debug)]
@@ -169,6 +130,14 @@ impl Peer {
             (_, Dialect::Handler(_)) | (Carrier::Probe { .. }, _) => return None,
             (Carrier::EngineIo(engine), _) => Form::SocketIo(engine.packing()),
             (_, Dialect::SocketIo(_)) => return None,
+            (Carrier::SockJs(carrier), dialect) => {
+                let said = match dialect {
+                    Dialect::Pogu(_) => Said::Pogu,
+                    Dialect::Stomp(stomp) => Said::Stomp(stomp.version()),
+                    _ => Said::Body,
+                };
+                Form::SockJs(said, carrier.strings())
+            }
             (Carrier::WebSocket(_), Dialect::Stomp(stomp)) => {
                 Form::StompFrame(stomp.version(), stomp.text_kind())
             }
@@ -193,6 +162,10 @@ impl Peer {
             (Carrier::WebSocket(_), _) => Way::WsHandler,
             (Carrier::EngineIo(_), Dialect::Handler(_)) => Way::EngineIoHandler,
             (Carrier::EngineIo(_), _) => Way::SocketIo,
+            (Carrier::SockJs(_), Dialect::Plain(_)) => Way::SockJsPlain,
+            (Carrier::SockJs(_), Dialect::Pogu(_)) => Way::SockJsPogu,
+            (Carrier::SockJs(_), Dialect::Stomp(_)) => Way::SockJsStomp,
+            (Carrier::SockJs(_), _) => Way::SockJsHandler,
             (Carrier::Probe { .. }, _) => Way::SocketIoProbe,
             (Carrier::Stream, Dialect::Pogu(_)) => Way::TcpPogu,
             (Carrier::Stream, Dialect::Stomp(_)) => Way::TcpStomp,
@@ -207,96 +180,47 @@ impl Peer {
 
     /// Messages that one write to it holds at most.
     pub(crate) fn limit(&self) -> usize {
-        match self.carrier {
-            Carrier::LongPoll { limit, .. } => limit,
+        match (&self.carrier, &self.dialect, &self.mailbox) {
+            (Carrier::LongPoll { limit, .. }, ..) => *limit,
+            // One that is no text is for its own turn.
+            (Carrier::SockJs(_), Dialect::Stomp(_), Some(mailbox)) => mailbox
+                .iter()
+                .take_while(|(letter, _)| is_text(&letter.message))
+                .count(),
             _ => usize::MAX,
         }
+    }
+
+    /// Writes what waits outside of the mailbox, as much as one write may take.
+    pub(crate) fn fill(&mut self, core: &mut Core) -> Result<(), Ending> {
+        if !self.out.is_empty() {
+            return Ok(());
+        }
+        let (way, wrap) = (self.way(), self.wrap());
+        self.dialect.fill(way, wrap, &mut self.out, core)
+    }
+
+    /// Whether it can be told what waits first for it: STOMP has no way to say what is no text where its carrier has none.
+    pub(crate) fn check_text(&mut self, core: &mut Core) -> Result<(), Ending> {
+        let (Carrier::SockJs(_), Some(mailbox)) = (&self.carrier, &self.mailbox) else {
+            return Ok(());
+        };
+        let (Dialect::Stomp(stomp), Some((letter, _))) = (&mut self.dialect, mailbox.front()) else {
+            return Ok(());
+        };
+        if is_text(&letter.message) {
+            return Ok(());
+        }
+        let wrap = Wrap::Strings(match &self.carrier {
+            Carrier::SockJs(carrier) => carrier.strings(),
+            _ => return Ok(()),
+        });
+        Err(stomp.refuse_binary(&letter.message, wrap, &mut self.out, core))
     }
 
     /// Bytes of its own answers and of a cut write: while they are many, its input stays unread.
     pub(crate) fn backlog(&self) -> usize {
         self.out.len() + self.rest.len()
-    }
-
-    /// Takes bytes that arrived.
-    pub(crate) fn receive(
-        &mut self,
-        bytes: &mut [u8],
-        codec: &mut ws::Codec,
-        core: &mut Core,
-    ) -> Result<(), Ending> {
-        let way = self.way();
-        let wrap = self.wrap();
-        if let Carrier::EngineIo(_) = self.carrier {
-            return self.receive_engineio(bytes, codec, core);
-        }
-        let Carrier::WebSocket(session) = &mut self.carrier else {
-            let mut speaker = Speaker {
-                id: self.id,
-                wrap,
-                way,
-                out: &mut self.out,
-                catching_up: &mut self.catching_up,
-                core,
-                units: 0,
-            };
-            let heard = match self.carrier {
-                Carrier::Stream => speaker.hear(&mut self.dialect, Input::Bytes(Reader::new(bytes))),
-                Carrier::Datagram(_) => speaker.hear(&mut self.dialect, Input::Binary(bytes)),
-                // A response body carries nothing back.
-                _ => Ok(()),
-            };
-            if speaker.units > 0 {
-                self.begun = None;
-            }
-            if self.dialect.is_between_units() {
-                self.begun = None;
-            } else if self.begun.is_none() {
-                self.begun = Some(core.now);
-            }
-            return heard;
-        };
-        let deflate = session.deflate();
-        let mut reader = Reader::new(bytes);
-        loop {
-            let event = session.next(core.now, &mut reader, codec, &mut self.out);
-            let (kind, payload) = match event {
-                Ok(Some(ws::Event::Message { kind, payload })) => (kind, payload),
-                Ok(Some(ws::Event::Close { .. })) => return Err(Ending::Finished),
-                Ok(Some(_)) => continue,
-                Ok(None) => return Ok(()),
-                Err(violation) => return Err(Ending::Violation(violation.to_string())),
-            };
-            if let Dialect::Handler(handler) = &self.dialect {
-                core.counters.received(way, payload.len());
-                let mut socket = Socket {
-                    sends: Sends::Frames(deflate),
-                    codec: &mut core.codec,
-                    out: &mut self.out,
-                    close: None,
-                };
-                handler(&mut socket, Incoming { kind, payload });
-                if let Some((code, reason)) = socket.close {
-                    session.close(core.now, code, &reason, &mut core.codec, &mut self.out);
-                    return Err(Ending::Finished);
-                }
-                continue;
-            }
-            let mut speaker = Speaker {
-                id: self.id,
-                wrap,
-                way,
-                out: &mut self.out,
-                catching_up: &mut self.catching_up,
-                core,
-                units: 0,
-            };
-            let input = match kind {
-                ws::Kind::Text => Input::Text(payload),
-                ws::Kind::Binary => Input::Binary(payload),
-            };
-            speaker.hear(&mut self.dialect, input)?;
-        }
     }
 
     /// Answers a publish that was asked for with number `seq`.
@@ -385,6 +309,7 @@ impl Peer {
         }
         match (&mut self.carrier, &self.dialect) {
             (Carrier::WebSocket(session), _) => session.close(core.now, code, why, &mut core.codec, farewell),
+            (Carrier::SockJs(carrier), _) => carrier.close(code, why, farewell, core),
             // What waits is its answer.
             (Carrier::LongPoll { .. }, _) if self.mailbox.is_some() => {}
             (Carrier::LongPoll { .. }, _) => self.answer_poll(&[], false),
@@ -396,8 +321,12 @@ impl Peer {
 
     /// Has the Close of a WebSocket be its last word, unless it was said.
     fn close(&mut self, code: u16, why: &str, core: &mut Core) {
-        if let Carrier::WebSocket(session) = &mut self.carrier {
-            session.close(core.now, code, why, &mut core.codec, &mut self.farewell);
+        match &mut self.carrier {
+            Carrier::WebSocket(session) => {
+                session.close(core.now, code, why, &mut core.codec, &mut self.farewell);
+            }
+            Carrier::SockJs(carrier) => carrier.close(code, why, &mut self.farewell, core),
+            _ => {}
         }
     }
 
@@ -409,6 +338,7 @@ impl Peer {
         let own = match &self.carrier {
             Carrier::WebSocket(session) => session.deadline(),
             Carrier::EngineIo(engine) => engine.deadline(),
+            Carrier::SockJs(carrier) => carrier.deadline(),
             Carrier::Probe { until, .. } => Some(*until),
             Carrier::Sse { quiet_since } | Carrier::JsonLines { quiet_since } => {
                 Some(*quiet_since + core.times.keep_alive)
@@ -461,6 +391,7 @@ impl Peer {
                     .map_err(|_| Ending::TimedOut)?;
             }
             Carrier::EngineIo(engine) => engine.tick(&mut self.out, core)?,
+            Carrier::SockJs(carrier) => carrier.tick(&mut self.out, core)?,
             Carrier::Probe { until, .. } if *until <= now => return Err(Ending::TimedOut),
             Carrier::Datagram(lease) if lease.until <= now => return Err(Ending::TimedOut),
             Carrier::Sse { quiet_since } if *quiet_since + core.times.keep_alive <= now => {
@@ -482,7 +413,11 @@ impl Peer {
     }
 
     /// Says what its dialect has to say before it is spoken to.
-    pub(crate) fn begin(&mut self, core: &mut Core) {
+    pub(crate) fn begin(&mut self, core: &mut Core) -> Result<(), Ending> {
+        if let Dialect::Handler(endpoint) = &self.dialect {
+            let endpoint = endpoint.clone();
+            return self.call(core, |socket| endpoint.open(socket));
+        }
         let mut speaker = Speaker {
             id: self.id,
             wrap: self.wrap(),
@@ -495,6 +430,7 @@ impl Peer {
         if let Dialect::SocketIo(conversation) = &mut self.dialect {
             conversation.begin(&mut speaker);
         }
+        Ok(())
     }
 
     /// Ends what it has asked of the hub.
@@ -518,11 +454,17 @@ impl Peer {
         match (&self.carrier, &self.dialect) {
             (Carrier::WebSocket(session), dialect) => Wrap::Frame(dialect.text_kind(), session.deflate()),
             (Carrier::EngineIo(engine), _) => Wrap::Packets(engine.packing()),
+            (Carrier::SockJs(carrier), _) => Wrap::Strings(carrier.strings()),
             (Carrier::Datagram(_), _) => Wrap::Datagram,
             (_, Dialect::Stomp(_)) => Wrap::Bytes,
             _ => Wrap::Line,
         }
     }
+}
+
+/// Whether a body can be said as text.
+pub(crate) fn is_text(message: &Message) -> bool {
+    message.kind != Kind::Binary || std::str::from_utf8(&message.body).is_ok()
 }
 
 fn gap_json(selector: &str, missed: Option<u64>) -> String {

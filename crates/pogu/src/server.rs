@@ -17,7 +17,7 @@ use tokio::sync::{oneshot, watch};
 use crate::config::{Config, ConfigError, Listen, Protocol};
 use crate::core::{Core, Times, WRITE_STALL, milliseconds};
 use crate::drive::{self, Command, Handle, Lanes, WAKER};
-use crate::handler::{Handlers, Incoming, Socket};
+use crate::handler::{Endpoint, Handlers, Incoming, Socket};
 use crate::lane::Lane;
 use crate::listener::{self, Spoken};
 use crate::metrics::LaneCounters;
@@ -75,16 +75,22 @@ impl Builder {
         self
     }
 
-    /// Serves WebSocket at `path` with `handler`, called for each message on the lane of its connection.
+    /// Serves WebSocket and SockJS at `path` with `handler`, called for each message on the lane of its connection.
     ///
     /// A handler must not block: its lane's other connections wait for it.
     #[must_use]
     pub fn websocket(
-        mut self,
+        self,
         path: impl Into<String>,
         handler: impl Fn(&mut Socket<'_>, Incoming<'_>) + Send + Sync + 'static,
     ) -> Self {
-        self.handlers.websocket.insert(path.into(), Arc::new(handler));
+        self.endpoint(path, Endpoint::new(handler))
+    }
+
+    /// Serves WebSocket and SockJS at `path` with an endpoint of more parts.
+    #[must_use]
+    pub fn endpoint(mut self, path: impl Into<String>, endpoint: Endpoint) -> Self {
+        self.handlers.websocket.insert(path.into(), Arc::new(endpoint));
         self
     }
 
@@ -97,7 +103,9 @@ impl Builder {
         path: impl Into<String>,
         handler: impl Fn(&mut Socket<'_>, Incoming<'_>) + Send + Sync + 'static,
     ) -> Self {
-        self.handlers.engineio.insert(path.into(), Arc::new(handler));
+        self.handlers
+            .engineio
+            .insert(path.into(), Arc::new(Endpoint::new(handler)));
         self
     }
 

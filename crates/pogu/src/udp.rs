@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 
 use pogu_proto::{Time, pogu};
 
+use crate::carrier::Carrier;
 use crate::config::TopicTemplate;
 use crate::dialect::{Dialect, Plain, Pogu};
 use crate::flush::tell_missed;
@@ -18,7 +19,7 @@ use crate::lane::Lane;
 use crate::lease::Lease;
 use crate::link::Link;
 use crate::metrics::{Loss, Way};
-use crate::peer::{Carrier, Peer};
+use crate::peer::Peer;
 
 /// How long an address is subscribed without saying SUB again, in milliseconds.
 const LEASE: u64 = 60_000;

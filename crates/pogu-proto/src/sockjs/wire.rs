@@ -164,8 +164,10 @@ impl Receiver {
     }
 
     /// Appends a frame of messages: their strings, each made by [`put_string`](super::put_string), with
-    /// [`SEPARATOR`](Self::SEPARATOR) between two. A string made once serves all sessions that receive it, whatever it rides in.
+    /// [`SEPARATOR`](Self::SEPARATOR) between two and, perhaps, behind the last. A string made once serves all sessions that receive it,
+    /// whatever it rides in.
     pub fn put_messages(self, callback: &str, strings: &[u8], out: &mut Vec<u8>) {
+        let strings = strings.strip_suffix(&[Self::SEPARATOR]).unwrap_or(strings);
         self.put(callback, &[b"a[", strings, b"]"], out);
     }
 

@@ -23,7 +23,9 @@ pub use error::{ConfigError, Invalid};
 pub use listen::{Address, Carriers, Listen, Protocol, TopicTemplate};
 pub use pogu_hub::Policy;
 pub use pogu_proto::framing::Framing;
-pub use sections::{Cors, Limits, LogFormat, LogLevel, QueueRule, SocketIo, Sse, TopicRule, WebSocket};
+pub use sections::{
+    Cors, Limits, LogFormat, LogLevel, QueueRule, SockJs, SocketIo, Sse, TopicRule, WebSocket,
+};
 pub use value::{Size, parse_duration};
 
 use error::Wrong;
@@ -67,6 +69,9 @@ pub struct Config {
     /// Socket.IO.
     #[serde(rename = "socketio")]
     pub socketio: SocketIo,
+    /// SockJS.
+    #[serde(rename = "sockjs")]
+    pub sockjs: SockJs,
 }
 
 impl Default for Config {
@@ -90,6 +95,7 @@ impl Default for Config {
             websocket: WebSocket::default(),
             sse: Sse::default(),
             socketio: SocketIo::default(),
+            sockjs: SockJs::default(),
         }
     }
 }
@@ -192,6 +198,8 @@ impl Config {
         not_zero(&["socketio", "ping-interval"], self.socketio.ping_interval)?;
         not_zero(&["socketio", "ping-timeout"], self.socketio.ping_timeout)?;
         not_zero(&["socketio", "connect-timeout"], self.socketio.connect_timeout)?;
+        not_zero(&["sockjs", "heartbeat"], self.sockjs.heartbeat)?;
+        not_zero(&["sockjs", "disconnect-delay"], self.sockjs.disconnect_delay)?;
         not_zero(&["sse", "keep-alive"], self.sse.keep_alive)?;
         not_zero(&["sse", "retry"], self.sse.retry)?;
         self.limits.check()?;

@@ -278,6 +278,11 @@ impl Default for Cors {
 }
 
 impl Cors {
+    /// Whether every page may use the server.
+    pub(crate) fn is_open(&self) -> bool {
+        self.origins.iter().any(|origin| origin == "*")
+    }
+
     pub(super) fn check(&self) -> Result<(), Wrong> {
         let wrong = self.origins.iter().find(|origin| !is_origin(origin));
         let Some(origin) = wrong else { return Ok(()) };
@@ -354,6 +359,39 @@ impl Default for SocketIo {
             connect_timeout: Duration::from_secs(45),
             recovery: Duration::ZERO,
             allow_eio3: false,
+        }
+    }
+}
+
+/// SockJS, beside every WebSocket endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct SockJs {
+    /// Whether it is offered.
+    pub enabled: bool,
+    /// Whether WebSocket is offered within it.
+    pub websocket: bool,
+    /// Whether answers set the cookie `JSESSIONID`, by which balancers keep a client at its server.
+    pub cookie: bool,
+    /// From one heartbeat to the next.
+    #[serde(deserialize_with = "value::duration")]
+    pub heartbeat: Duration,
+    /// How long a session lives without its client.
+    #[serde(deserialize_with = "value::duration")]
+    pub disconnect_delay: Duration,
+    /// How much a response that streams holds before the client is to ask for another.
+    pub response_limit: Size,
+}
+
+impl Default for SockJs {
+    fn default() -> SockJs {
+        SockJs {
+            enabled: true,
+            websocket: true,
+            cookie: false,
+            heartbeat: Duration::from_secs(25),
+            disconnect_delay: Duration::from_secs(5),
+            response_limit: Size::new(128 * 1024),
         }
     }
 }

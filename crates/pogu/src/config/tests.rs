@@ -58,6 +58,7 @@ fn the_default_file_has_every_key_and_no_other() {
         "websocket",
         "sse",
         "socketio",
+        "sockjs",
         "[listen]",
         "[topics]",
         "[queues]",

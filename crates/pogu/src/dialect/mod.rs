@@ -7,6 +7,7 @@ pub(crate) mod socketio;
 mod stomp;
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use pogu_hub::{Cursor, PublishError, SubscriptionId, Topic};
 use pogu_proto::engineio::{Data, Packet};
@@ -16,10 +17,11 @@ use pogu_proto::{Reader, Time, ws};
 use crate::core::Core;
 use crate::engineio::Packing;
 use crate::form::Head;
-use crate::handler::Handler;
+use crate::handler::Endpoint;
 use crate::id::PeerId;
 use crate::metrics::Way;
 use crate::peer::Ending;
+use crate::sockjs::Strings;
 
 pub(crate) use plain::Plain;
 pub(crate) use pogu::Pogu;
@@ -32,7 +34,7 @@ pub(crate) enum Dialect {
     Pogu(Box<Pogu>),
     Stomp(Box<Stomp>),
     SocketIo(Box<SocketIo>),
-    Handler(Handler),
+    Handler(Arc<Endpoint>),
 }
 
 impl Dialect {
@@ -105,9 +107,16 @@ impl Dialect {
     }
 
     /// Writes what waits outside of the mailbox, as much as one write may take.
-    pub(crate) fn fill(&mut self, way: Way, wrap: Wrap, out: &mut Vec<u8>, core: &mut Core) {
-        if let Dialect::Stomp(stomp) = self {
-            stomp.fill(way, wrap, out, core);
+    pub(crate) fn fill(
+        &mut self,
+        way: Way,
+        wrap: Wrap,
+        out: &mut Vec<u8>,
+        core: &mut Core,
+    ) -> Result<(), Ending> {
+        match self {
+            Dialect::Stomp(stomp) => stomp.fill(way, wrap, out, core),
+            _ => Ok(()),
         }
     }
 
@@ -172,6 +181,8 @@ pub(crate) enum Wrap {
     Frame(ws::Kind, Option<ws::Deflate>),
     /// In a message of Engine.IO.
     Packets(Packing),
+    /// In a message of SockJS.
+    Strings(Strings),
     Datagram,
 }
 
@@ -209,6 +220,14 @@ impl Wrap {
                 // What is written so is text; what is not could not be read.
                 let text = std::str::from_utf8(&scratch).unwrap_or_default();
                 packing.put(&Packet::Message(Data::Text(text)), out);
+                core.scratch = scratch;
+            }
+            Wrap::Strings(strings) => {
+                let mut scratch = std::mem::take(&mut core.scratch);
+                scratch.clear();
+                write(&mut scratch);
+                // Bodies that are no text are sorted out before.
+                strings.put(std::str::from_utf8(&scratch).unwrap_or_default(), out);
                 core.scratch = scratch;
             }
             Wrap::Frame(kind, deflate) => {

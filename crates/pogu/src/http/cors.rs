@@ -1,6 +1,7 @@
 //! Which web pages may use the server (WHATWG Fetch, CORS protocol).
 //!
-//! Credentials are never allowed: with any origin allowed they would let every page act as the visitor (CVE-2020-28481).
+//! Credentials are not allowed: with any origin allowed they would let every page act as the visitor (CVE-2020-28481). But for SockJS, whose
+//! clients always send theirs, for balancers; they mean nothing here.
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 
@@ -9,7 +10,7 @@ use crate::config::Cors;
 
 /// What a page with `origin` is answered: `None` when it may not use the server. Without an origin it is no page.
 pub(super) fn allowed(cors: &Cors, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
-    if cors.origins.iter().any(|allowed| allowed == "*") {
+    if cors.is_open() {
         return Some(HeaderValue::from_static("*"));
     }
     let origin = origin?;
@@ -56,7 +57,30 @@ pub(super) fn preflight<B>(request: &Request<B>) -> Reply {
     reply
 }
 
+/// Allows credentials, for which the answer has to name the origin.
+pub(super) fn apply_with_credentials(origin: Option<&HeaderValue>, permitted: bool, reply: &mut Reply) {
+    let headers = reply.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("origin"));
+    match origin {
+        Some(origin) if permitted => {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            headers.insert(
+                header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                HeaderValue::from_static("true"),
+            );
+        }
+        Some(_) => {}
+        None => {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        }
+    }
+}
+
+/// Says who may read an answer that does not say so itself.
 pub(super) fn apply(allowed: HeaderValue, headers: &mut HeaderMap) {
+    if headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+        return;
+    }
     if allowed != "*" {
         headers.append(header::VARY, HeaderValue::from_static("origin"));
     }

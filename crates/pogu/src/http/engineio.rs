@@ -1,5 +1,6 @@
 //! Requests of Engine.IO: handshakes, polls and POSTs. The session they are for may live on another lane.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,26 +13,26 @@ use tokio::time::timeout;
 
 use super::session::Answer;
 use super::{Reply, full, problem, upgrade};
+use crate::carrier::Carrier;
 use crate::core::Core;
 use crate::dialect::{Dialect, SocketIo};
 use crate::drive::{Command, Lanes, Shared};
 use crate::engineio::{self as carrier, EngineIo, Poll, Sid};
 use crate::errand::Errand;
-use crate::handler::Handler;
+use crate::handler::Endpoint;
 use crate::lane::Lane;
 use crate::link::Link;
-use crate::peer::Carrier;
 use crate::problem::Problem;
 
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Answers a request; `handler` is the code behind the endpoint, where it is not Socket.IO.
+/// Answers a request; `endpoint` is the code behind the endpoint, where it is not Socket.IO.
 pub(super) async fn respond(
     lane: &Shared,
     request: &mut Request<Incoming>,
     remote: std::net::SocketAddr,
-    handler: Option<Handler>,
+    endpoint: Option<Arc<Endpoint>>,
     origin_allowed: bool,
 ) -> Answer {
     let method = match *request.method() {
@@ -52,7 +53,7 @@ pub(super) async fn respond(
             transport: engineio::Transport::WebSocket,
             base64,
             ..
-        } => return upgrade::engineio(lane, request, version, base64, handler, origin_allowed),
+        } => return upgrade::engineio(lane, request, version, base64, endpoint, origin_allowed),
         engineio::Request::Handshake {
             version,
             base64,
@@ -61,7 +62,7 @@ pub(super) async fn respond(
         } => {
             let mut lane = lane.borrow_mut();
             let engine = EngineIo::new(version, base64, None, &lane.core);
-            begin(&mut lane, remote, engine, handler, jsonp)
+            begin(&mut lane, remote, engine, endpoint, jsonp)
         }
         engineio::Request::Poll { sid, jsonp } => poll(lane, &sid, jsonp).await,
         engineio::Request::Post { sid, jsonp } => {
@@ -81,7 +82,7 @@ fn begin(
     lane: &mut Lane,
     remote: std::net::SocketAddr,
     engine: EngineIo,
-    handler: Option<Handler>,
+    endpoint: Option<Arc<Endpoint>>,
     jsonp: Option<u32>,
 ) -> Reply {
     if lane.shutting_down {
@@ -89,7 +90,7 @@ fn begin(
     }
     let (form, mut payload) = (engine.form(), Vec::new());
     engine.open(&mut payload);
-    let dialect = dialect(&engine, handler, &lane.core);
+    let dialect = dialect(&engine, endpoint, &lane.core);
     let carrier = Carrier::EngineIo(Box::new(engine));
     match lane.add(Link::None, remote, carrier, dialect, &mut []) {
         Ok(id) => {
@@ -101,9 +102,9 @@ fn begin(
 }
 
 /// What the messages of a session mean.
-pub(super) fn dialect(engine: &EngineIo, handler: Option<Handler>, core: &Core) -> Dialect {
-    match handler {
-        Some(handler) => Dialect::Handler(handler),
+pub(super) fn dialect(engine: &EngineIo, endpoint: Option<Arc<Endpoint>>, core: &Core) -> Dialect {
+    match endpoint {
+        Some(endpoint) => Dialect::Handler(endpoint),
         None => Dialect::SocketIo(Box::new(SocketIo::new(engine, core))),
     }
 }

@@ -5,6 +5,7 @@ mod engineio;
 mod parameters;
 mod rewind;
 mod session;
+mod sockjs;
 mod topics;
 mod upgrade;
 
@@ -25,12 +26,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
+use crate::carrier::Carrier;
 use crate::drive::Shared;
 use crate::metrics;
 use crate::page;
-use crate::peer::Carrier;
 use crate::pipe::Outlet;
 use crate::problem::Problem;
+use crate::purpose::Purpose;
 use rewind::Rewind;
 use session::{Answer, Takeover};
 
@@ -163,8 +165,11 @@ async fn respond(
     let allowed = cors::allowed(&config.cors, origin.as_ref());
     // A page of the server itself may use it whatever the list says; what is no page has no origin.
     let permitted = allowed.is_some() || cors::is_own(request.headers());
+    let behind = sockjs::find(&lane, &request);
     let answer = if let Err(refused) = check(&request, permitted) {
         Answer::Reply(problem(refused))
+    } else if let Some(target) = behind {
+        sockjs::respond(&lane, &mut request, remote, target, permitted).await
     } else if cors::is_preflight(&request) {
         Answer::Reply(cors::preflight(&request))
     } else {
@@ -200,7 +205,7 @@ async fn respond(
             takeover.leave(head, session);
             std::future::pending().await
         }
-        None if matches!(session.carrier, Carrier::WebSocket(_)) => problem(Problem::overloaded(
+        None if session.carrier.needs_socket() => problem(Problem::overloaded(
             "an earlier answer on this connection is not yet read",
         )),
         _ => Box::pin(session::ride(&lane, remote, head, *session)).await,
@@ -236,26 +241,30 @@ async fn route(
         return topics::topic(lane, request, topic, origin_allowed).await;
     }
     match &*path {
-        "/pogu" => return upgrade::pogu(lane, request, origin_allowed),
+        "/pogu" => return upgrade::websocket(lane, request, Purpose::Pogu, origin_allowed),
         // The second is where Spring has the WebSocket beside its SockJS.
-        "/stomp" | "/stomp/websocket" => return upgrade::stomp(lane, request, origin_allowed),
+        "/stomp" | "/stomp/websocket" => {
+            return upgrade::websocket(lane, request, Purpose::Stomp, origin_allowed);
+        }
         "/socket.io/" | "/socket.io" => {
             return engineio::respond(lane, request, remote, None, origin_allowed).await;
         }
         _ => {}
     }
     let handlers = lane.borrow().handlers.clone();
-    if let Some(handler) = handlers.websocket.get(&path).cloned() {
-        return upgrade::handler(lane, request, handler, origin_allowed);
+    if let Some(endpoint) = handlers.websocket.get(&path).cloned() {
+        let purpose = Purpose::Endpoint(endpoint);
+        return upgrade::websocket(lane, request, purpose, origin_allowed);
     }
-    if let Some(handler) = handlers.engineio.get(&path).cloned() {
-        return engineio::respond(lane, request, remote, Some(handler), origin_allowed).await;
+    if let Some(endpoint) = handlers.engineio.get(&path).cloned() {
+        return engineio::respond(lane, request, remote, Some(endpoint), origin_allowed).await;
     }
     Answer::Reply(page_at(lane, request, &path))
 }
 
 fn page_at(lane: &Shared, request: &Request<Incoming>, path: &str) -> Reply {
-    let known = matches!(path, "/" | "/healthz" | "/readyz" | "/metrics");
+    let is_script = path == sockjs::IFRAME_SCRIPT && lane.borrow().core.config.sockjs.enabled;
+    let known = is_script || matches!(path, "/" | "/healthz" | "/readyz" | "/metrics");
     if known && !matches!(*request.method(), Method::GET | Method::HEAD) {
         return problem(Problem::method_not_allowed(
             request.method().as_str(),
@@ -264,6 +273,7 @@ fn page_at(lane: &Shared, request: &Request<Incoming>, path: &str) -> Reply {
     }
     match path {
         "/" => page::respond(request.headers()),
+        sockjs::IFRAME_SCRIPT if is_script => sockjs::iframe_script(&lane.borrow().core.config.cors),
         "/healthz" => text("ok\n"),
         "/readyz" if lane.borrow().shutting_down => problem(Problem::shutting_down()),
         "/readyz" => text("ready\n"),

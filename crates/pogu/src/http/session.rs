@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use pogu_hub::{After, Selector, SubscribeError};
 use tokio::net::TcpStream;
 
 use super::{Reply, problem};
+use crate::carrier::Carrier;
 use crate::dialect::Dialect;
 use crate::drive::Shared;
 use crate::engineio::Sid;
@@ -24,8 +26,8 @@ use crate::errand::{Errand, Probe};
 use crate::id::PeerId;
 use crate::lane::Lane;
 use crate::link::Link;
-use crate::peer::{Carrier, Ending};
-use crate::pipe::{Outlet, Pipe};
+use crate::peer::Ending;
+use crate::pipe::{Outlet, Pipe, Reader};
 use crate::problem::Problem;
 
 /// What a connection, or a stream of HTTP/2, is to be.
@@ -125,6 +127,13 @@ pub(super) fn take_over(
     if let Some(peer) = lane.get(id) {
         peer.out = out;
     }
+    if lane
+        .get(id)
+        .is_some_and(|peer| matches!(peer.dialect, Dialect::Handler(_)))
+    {
+        // Some clients lose what comes in one segment with the answer that makes them a WebSocket.
+        lane.flush_peer(slot);
+    }
     lane.begin(id);
     // Subscribed before the first frames are heard, so that a publisher gets its own first message back.
     if let Some((selector, after)) = session.subscription
@@ -142,7 +151,7 @@ pub(super) fn take_over(
 /// Lets a session ride on a body that hyper carries.
 pub(super) async fn ride(lane: &Shared, remote: SocketAddr, head: Response<()>, session: Session) -> Reply {
     let ends = matches!(session.carrier, Carrier::LongPoll { .. });
-    let pipe = Rc::new(Pipe::default());
+    let pipe = Arc::new(Pipe::default());
     let mut outlet = {
         let mut lane = lane.borrow_mut();
         let link = Link::Pipe(pipe.clone());
@@ -153,7 +162,7 @@ pub(super) async fn ride(lane: &Shared, remote: SocketAddr, head: Response<()>, 
         if !session.first.is_empty() {
             pipe.offer(|| Bytes::from(session.first));
         }
-        let outlet = Outlet::new(pipe, lane.core.signals.clone(), id);
+        let outlet = Outlet::new(pipe, Reader::Peer(lane.core.signals.clone(), id));
         if let Some((selector, after)) = session.subscription
             && let Err(error) = lane.subscribe_plain(id, selector, after)
         {
@@ -244,7 +253,7 @@ impl Lane {
     }
 
     /// Closes a connection that could not be subscribed.
-    fn refuse(&mut self, id: PeerId, error: &SubscribeError) {
+    pub(crate) fn refuse(&mut self, id: PeerId, error: &SubscribeError) {
         let slot = id.slot as usize;
         let now = self.core.now;
         let Some(peer) = self.peers.get_mut(slot) else {

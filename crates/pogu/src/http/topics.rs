@@ -12,13 +12,14 @@ use tokio::time::timeout;
 use super::parameters::{Parameters, Via, decode};
 use super::session::{self, Answer, Session};
 use super::{Reply, json, problem, upgrade};
+use crate::carrier::Carrier;
 use crate::core::Waiting;
 use crate::dialect::{Dialect, Plain, parse_publish_topic};
 use crate::drive::Shared;
 use crate::json as messages;
 use crate::metrics::Way;
-use crate::peer::Carrier;
 use crate::problem::Problem;
+use crate::purpose::Purpose;
 
 /// Messages that one poll is answered at most, and at first.
 const LIMIT_MAX: usize = 1000;
@@ -38,9 +39,8 @@ pub(super) async fn topic(
 ) -> Answer {
     let answer = match *request.method() {
         Method::POST => publish(lane, request, topic).await.map(Answer::Reply),
-        Method::GET if upgrade::is_asked(request) => {
-            return upgrade::topic(lane, request, topic, origin_allowed);
-        }
+        Method::GET if upgrade::is_asked(request) => purpose(topic, request.uri().query())
+            .map(|purpose| upgrade::websocket(lane, request, purpose, origin_allowed)),
         Method::GET => read(lane, request, topic),
         Method::HEAD => head(topic).map(Answer::Reply),
         _ => Err(Problem::method_not_allowed(
@@ -54,6 +54,17 @@ pub(super) async fn topic(
 fn head(topic: &str) -> Result<Reply, Problem> {
     selector(topic)?;
     Ok(json(StatusCode::OK, ""))
+}
+
+/// What a WebSocket, or what stands in for it, is for at a topic's URL.
+pub(super) fn purpose(path: &str, query: Option<&str>) -> Result<Purpose, Problem> {
+    let selector = selector(path)?;
+    let parameters = Parameters::parse(query)?;
+    Ok(Purpose::Topic {
+        selector,
+        after: parameters.after.unwrap_or(After::Now),
+        echo: !parameters.no_echo,
+    })
 }
 
 /// The topic or pattern of a path.

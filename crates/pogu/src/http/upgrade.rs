@@ -1,21 +1,23 @@
 //! From HTTP to WebSocket (RFC 6455 §4.2): the rules of the request and its answer.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use pogu_hub::{After, Selector};
 use pogu_proto::engineio::Version;
 use pogu_proto::framing::Framing;
-use pogu_proto::ws;
+use pogu_proto::{sockjs, ws};
 
-use super::parameters::Parameters;
 use super::session::{Answer, Session};
-use super::{Reply, engineio, problem, topics};
-use crate::dialect::{Dialect, Plain, Stomp};
+use super::{Reply, engineio, problem};
+use crate::carrier::Carrier;
+use crate::dialect::{Dialect, Plain};
 use crate::drive::Shared;
 use crate::engineio::{EngineIo, Sid};
-use crate::handler::Handler;
-use crate::peer::Carrier;
+use crate::handler::Endpoint;
 use crate::problem::Problem;
+use crate::purpose::Purpose;
+use crate::sockjs::SockJs;
 
 /// The subprotocols of STOMP. What is spoken is agreed in its CONNECT.
 const STOMP_PROTOCOLS: [&str; 3] = ["v12.stomp", "v11.stomp", "v10.stomp"];
@@ -25,48 +27,57 @@ pub(super) fn is_asked(request: &Request<Incoming>) -> bool {
     has_token(request.headers(), header::UPGRADE, "websocket")
 }
 
-/// `/topics/{topic}`: the plain dialect.
-pub(super) fn topic(lane: &Shared, request: &Request<Incoming>, path: &str, origin_allowed: bool) -> Answer {
-    let purpose = || {
-        let selector = topics::selector(path)?;
-        let parameters = Parameters::parse(request.uri().query())?;
-        let topic = match &selector {
-            Selector::Topic(topic) if !topic.is_reserved() => Some(topic.clone()),
-            _ => None,
-        };
-        let mut plain = Plain::new(topic, Framing::Line);
-        plain.echo = !parameters.no_echo;
-        Ok((plain, (selector, parameters.after.unwrap_or(After::Now))))
-    };
-    let (plain, subscription) = match purpose() {
-        Ok(purpose) => purpose,
-        Err(error) => return Answer::Reply(problem(error)),
-    };
-    upgrade(lane, request, origin_allowed, Extras::BODIES, |socket| Session {
-        subscription: Some(subscription),
-        ..Session::new(Carrier::WebSocket(socket), Dialect::Plain(plain))
-    })
-}
-
-/// `/pogu`: the pogu dialect.
-pub(super) fn pogu(lane: &Shared, request: &Request<Incoming>, origin_allowed: bool) -> Answer {
-    upgrade(lane, request, origin_allowed, Extras::COMMANDS, |socket| {
-        Session::new(Carrier::WebSocket(socket), Dialect::Pogu(Box::default()))
-    })
-}
-
-/// `/stomp`: STOMP, whose versions are the subprotocols.
-pub(super) fn stomp(lane: &Shared, request: &Request<Incoming>, origin_allowed: bool) -> Answer {
-    let dialect = Dialect::Stomp(Box::new(Stomp::new(lane.borrow().core.now)));
-    // Each subscription has a head of its own, so compressed frames could not be shared; its clients do well without.
+/// A WebSocket for an endpoint.
+pub(super) fn websocket(
+    lane: &Shared,
+    request: &Request<Incoming>,
+    purpose: Purpose,
+    origin_allowed: bool,
+) -> Answer {
     let extras = Extras {
-        deflate: false,
-        protocols: &STOMP_PROTOCOLS,
-        has_heads: true,
+        // Each subscription of STOMP has a head of its own, so compressed frames could not be shared; its clients do well without.
+        deflate: !matches!(purpose, Purpose::Stomp),
+        protocols: protocols(&purpose),
+        has_heads: purpose.has_heads(),
     };
     upgrade(lane, request, origin_allowed, extras, |socket| {
-        Session::new(Carrier::WebSocket(socket), dialect)
+        let dialect = purpose.dialect(&lane.borrow().core);
+        Session {
+            subscription: purpose.subscription(),
+            ..Session::new(Carrier::WebSocket(socket), dialect)
+        }
     })
+}
+
+/// A session of SockJS on a WebSocket of its own.
+pub(super) fn sockjs(
+    lane: &Shared,
+    request: &Request<Incoming>,
+    purpose: Purpose,
+    limits: Arc<sockjs::Limits>,
+    origin_allowed: bool,
+) -> Answer {
+    let extras = Extras {
+        protocols: protocols(&purpose),
+        ..Extras::PACKETS
+    };
+    upgrade(lane, request, origin_allowed, extras, |socket| {
+        let core = &lane.borrow().core;
+        let mut first = Vec::new();
+        let carrier = SockJs::on_websocket(socket, limits, core, &mut first);
+        Session {
+            first,
+            subscription: purpose.clone().subscription(),
+            ..Session::new(Carrier::SockJs(Box::new(carrier)), purpose.dialect(core))
+        }
+    })
+}
+
+fn protocols(purpose: &Purpose) -> &'static [&'static str] {
+    match purpose {
+        Purpose::Stomp => &STOMP_PROTOCOLS,
+        _ => &[],
+    }
 }
 
 /// A session of Engine.IO that begins on a WebSocket.
@@ -75,7 +86,7 @@ pub(super) fn engineio(
     request: &Request<Incoming>,
     version: Version,
     base64: bool,
-    handler: Option<Handler>,
+    endpoint: Option<Arc<Endpoint>>,
     origin_allowed: bool,
 ) -> Answer {
     upgrade(lane, request, origin_allowed, Extras::PACKETS, |socket| {
@@ -83,7 +94,7 @@ pub(super) fn engineio(
         let engine = EngineIo::new(version, base64, Some(socket), core);
         let mut first = Vec::new();
         engine.open(&mut first);
-        let dialect = engineio::dialect(&engine, handler, core);
+        let dialect = engineio::dialect(&engine, endpoint, core);
         Session {
             first,
             ..Session::new(Carrier::EngineIo(Box::new(engine)), dialect)
@@ -102,18 +113,6 @@ pub(super) fn probe(lane: &Shared, request: &Request<Incoming>, sid: Sid, origin
     })
 }
 
-/// An endpoint with code behind it.
-pub(super) fn handler(
-    lane: &Shared,
-    request: &Request<Incoming>,
-    handler: Handler,
-    origin_allowed: bool,
-) -> Answer {
-    upgrade(lane, request, origin_allowed, Extras::BODIES, |socket| {
-        Session::new(Carrier::WebSocket(socket), Dialect::Handler(handler))
-    })
-}
-
 /// What may be agreed on beside the upgrade.
 struct Extras {
     deflate: bool,
@@ -123,18 +122,10 @@ struct Extras {
 }
 
 impl Extras {
-    const BODIES: Extras = Extras {
-        deflate: true,
-        protocols: &[],
-        has_heads: false,
-    };
-    const COMMANDS: Extras = Extras {
-        has_heads: true,
-        ..Extras::BODIES
-    };
     const PACKETS: Extras = Extras {
         deflate: false,
-        ..Extras::COMMANDS
+        protocols: &[],
+        has_heads: true,
     };
 }
 

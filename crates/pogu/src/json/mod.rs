@@ -80,8 +80,13 @@ fn poll_end(next: Cursor, gap: bool, out: &mut Vec<u8>) {
 
 /// The body as a `data:` URL (RFC 2397), for pipes that carry text alone.
 pub(crate) fn data_url(message: &Message) -> String {
+    data_url_of(message.content_type(), &message.body)
+}
+
+/// The same for a body of this type.
+pub(crate) fn data_url_of(content_type: &str, body: &[u8]) -> String {
     let mut url = String::from("data:");
-    for byte in message.content_type().bytes() {
+    for byte in content_type.bytes() {
         match byte {
             // White space around parameters has no meaning, and no place in a URL.
             b' ' | b'\t' => {}
@@ -92,7 +97,7 @@ pub(crate) fn data_url(message: &Message) -> String {
             _ => url.push_str(&format!("%{byte:02X}")),
         }
     }
-    url + &format!(";base64,{}", base64(&message.body))
+    url + &format!(";base64,{}", base64(body))
 }
 
 /// The kind of a body, and a copy of the body, unchanged.

@@ -23,6 +23,14 @@ pub enum Way {
     SocketIo,
     /// Engine.IO that the application handles itself.
     EngineIoHandler,
+    /// A topic by SockJS.
+    SockJsPlain,
+    /// The pogu dialect by SockJS.
+    SockJsPogu,
+    /// STOMP by SockJS.
+    SockJsStomp,
+    /// SockJS that the application handles itself.
+    SockJsHandler,
     /// A WebSocket that is to take over a session of Engine.IO.
     SocketIoProbe,
     /// A WebSocket that the application handles itself.
@@ -41,7 +49,7 @@ pub enum Way {
 
 impl Way {
     /// All of them, in order.
-    pub const ALL: [Way; 17] = [
+    pub const ALL: [Way; 21] = [
         Way::TcpPogu,
         Way::TcpPlain,
         Way::UdpPogu,
@@ -52,6 +60,10 @@ impl Way {
         Way::WsStomp,
         Way::SocketIo,
         Way::EngineIoHandler,
+        Way::SockJsPlain,
+        Way::SockJsPogu,
+        Way::SockJsStomp,
+        Way::SockJsHandler,
         Way::SocketIoProbe,
         Way::WsHandler,
         Way::HttpPoll,
@@ -68,6 +80,7 @@ impl Way {
             Way::UdpPogu | Way::UdpPlain => "udp",
             Way::WsPlain | Way::WsPogu | Way::WsStomp | Way::WsHandler => "websocket",
             Way::SocketIo | Way::EngineIoHandler => "engine.io",
+            Way::SockJsPlain | Way::SockJsPogu | Way::SockJsStomp | Way::SockJsHandler => "sockjs",
             Way::SocketIoProbe => "engine.io-probe",
             Way::HttpPoll => "http-poll",
             Way::HttpLongPoll => "http-long-poll",
@@ -80,13 +93,14 @@ impl Way {
     /// The label `dialect`.
     pub fn dialect(self) -> &'static str {
         match self {
-            Way::TcpPogu | Way::UdpPogu | Way::WsPogu => "pogu",
-            Way::TcpStomp | Way::WsStomp => "stomp",
+            Way::TcpPogu | Way::UdpPogu | Way::WsPogu | Way::SockJsPogu => "pogu",
+            Way::TcpStomp | Way::WsStomp | Way::SockJsStomp => "stomp",
             Way::SocketIo | Way::SocketIoProbe => "socket.io",
-            Way::WsHandler | Way::EngineIoHandler => "handler",
+            Way::WsHandler | Way::EngineIoHandler | Way::SockJsHandler => "handler",
             Way::TcpPlain
             | Way::UdpPlain
             | Way::WsPlain
+            | Way::SockJsPlain
             | Way::HttpPoll
             | Way::HttpLongPoll
             | Way::HttpStream

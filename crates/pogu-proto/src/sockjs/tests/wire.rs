@@ -7,6 +7,14 @@ fn text(put: impl FnOnce(&mut Vec<u8>)) -> String {
     String::from_utf8(out).unwrap()
 }
 
+#[test]
+fn a_separator_may_follow_the_last_string() {
+    for strings in ["\"a\",\"b\"", "\"a\",\"b\","] {
+        let frame = text(|out| Receiver::Xhr.put_messages("", strings.as_bytes(), out));
+        assert_eq!(frame, "a[\"a\",\"b\"]\n");
+    }
+}
+
 /// A frame of messages.
 fn frame(receiver: Receiver, messages: &[&str]) -> String {
     text(|out| put_messages(receiver, messages, out))

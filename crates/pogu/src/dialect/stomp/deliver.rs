@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use pogu_hub::{ConsumerId, Delivery, Kind, Message, Outcome, Settle, SubscriptionId, To};
-use pogu_proto::stomp::{self, AckMode, Tail, Version};
+use pogu_proto::stomp::{self, AckMode, Failure, Tail, Version};
 use pogu_proto::ws;
 
 use super::{Lost, Stomp, Subscribed, Subscription, destination};
@@ -12,6 +12,7 @@ use crate::core::Core;
 use crate::dialect::Wrap;
 use crate::form::Head;
 use crate::metrics::Way;
+use crate::peer::{Ending, is_text};
 
 /// Bytes of frames from queues that are put together for one write.
 const FILL_BYTES: usize = 128 * 1024;
@@ -95,7 +96,13 @@ impl Stomp {
     }
 
     /// Writes what waits of queues, as much as one write may take.
-    pub(crate) fn fill(&mut self, way: Way, wrap: Wrap, out: &mut Vec<u8>, core: &mut Core) {
+    pub(crate) fn fill(
+        &mut self,
+        way: Way,
+        wrap: Wrap,
+        out: &mut Vec<u8>,
+        core: &mut Core,
+    ) -> Result<(), Ending> {
         let version = self.version();
         let state = &mut self.state;
         while out.len() < FILL_BYTES
@@ -105,6 +112,9 @@ impl Stomp {
                 continue;
             };
             let message = &delivery.message;
+            if matches!(wrap, Wrap::Strings(_)) && !is_text(message) {
+                return Err(self.refuse_binary(message, wrap, out, core));
+            }
             let wrap = match wrap {
                 Wrap::Frame(_, deflate) if message.kind == Kind::Binary => {
                     Wrap::Frame(ws::Kind::Binary, deflate)
@@ -120,6 +130,28 @@ impl Stomp {
             core.counters.sent(way, 1);
             self.session.sent(core.now);
         }
+        Ok(())
+    }
+
+    /// Tells that `message` cannot be said on a carrier that has only text.
+    pub(crate) fn refuse_binary(
+        &mut self,
+        message: &Message,
+        wrap: Wrap,
+        out: &mut Vec<u8>,
+        core: &mut Core,
+    ) -> Ending {
+        let detail = format!(
+            "the body of message {} of `{}` is not UTF-8, and SockJS carries only text: use a WebSocket or TCP",
+            message.cursor, message.topic
+        );
+        let failure = Failure {
+            message: "binary body",
+            detail: &detail,
+            receipt: None,
+        };
+        wrap.put(out, core, |out| self.session.fail(failure, out));
+        Ending::Violation(detail)
     }
 
     /// All that was written has left: where the client does not acknowledge, this does it for it.
