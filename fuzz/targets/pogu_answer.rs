@@ -9,6 +9,7 @@ fuzz_target!(|bytes: &[u8]| {
         cursor,
         event,
         content_type,
+        headers,
         body,
     }) = parse_answer(bytes)
     else {
@@ -20,6 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
         cursor,
         event.as_deref(),
         content_type.as_deref(),
+        headers.iter().map(|(name, value)| (&**name, &**value)),
         body,
         &mut written,
     );
@@ -27,11 +29,13 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(Answer::Message {
         event: event_again,
         content_type: type_again,
+        headers: headers_again,
         body: body_again,
         ..
     }) = parse_answer(&written)
     else {
         panic!("{}", written.escape_ascii())
     };
+    assert_eq!(headers_again, headers);
     assert_eq!((event_again, type_again, body_again), (event, content_type, body));
 });

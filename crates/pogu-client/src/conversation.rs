@@ -214,6 +214,7 @@ pub(crate) fn parse(answer: &[u8]) -> Result<Reply, Error> {
             cursor,
             event,
             content_type,
+            headers,
             body,
         }) => Reply::Message(Message {
             topic: topic.to_owned(),
@@ -221,6 +222,10 @@ pub(crate) fn parse(answer: &[u8]) -> Result<Reply, Error> {
             time: None,
             event: event.map(|event| event.into_owned()),
             content_type: content_type.map_or_else(|| "text/plain".to_owned(), |given| given.into_owned()),
+            headers: headers
+                .into_iter()
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect(),
             body: bytes::Bytes::copy_from_slice(body),
         }),
         Ok(Answer::Gap { pattern, missed }) => Reply::Gap(Gap {

@@ -89,6 +89,7 @@ mod tests {
             time: None,
             event: None,
             content_type: "text/plain".into(),
+            headers: Default::default(),
             body: "x".into(),
         }
     }

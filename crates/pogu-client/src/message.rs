@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -22,6 +24,8 @@ pub struct Message {
     pub event: Option<String>,
     /// The content type; `text/plain` where the carrier says nothing else.
     pub content_type: String,
+    /// The headers that its publisher gave it. Server-Sent Events do not carry them.
+    pub headers: BTreeMap<String, String>,
     /// The body as it was published.
     pub body: Bytes,
 }
@@ -46,6 +50,8 @@ struct Json<'a> {
     event: Option<String>,
     #[serde(rename = "type")]
     content_type: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<String, String>,
     #[serde(
         borrow,
         default,
@@ -98,7 +104,7 @@ pub(crate) struct PollAnswer {
 }
 
 impl Message {
-    /// The message as one JSON object: `{"topic","cursor","time"?,"event"?,"type","data"}`, with `base64` in place of
+    /// The message as one JSON object: `{"topic","cursor","time"?,"event"?,"type","headers"?,"data"}`, with `base64` in place of
     /// `data` for a body that is neither JSON nor text.
     pub fn to_json(&self) -> String {
         let text = std::str::from_utf8(&self.body).ok();
@@ -117,6 +123,7 @@ impl Message {
             time: self.time,
             event: self.event.clone(),
             content_type: self.content_type.clone(),
+            headers: self.headers.clone(),
             base64: data.is_none().then(|| STANDARD.encode(&self.body)),
             data: data.as_deref(),
         };
@@ -158,6 +165,7 @@ impl Message {
             time: json.time,
             event: json.event,
             content_type: json.content_type,
+            headers: json.headers,
             body,
         })
     }
@@ -280,6 +288,7 @@ mod tests {
             time: Some(1_700_000_000_123),
             event: None,
             content_type: content_type.into(),
+            headers: BTreeMap::new(),
             body: Bytes::copy_from_slice(body),
         }
     }

@@ -156,6 +156,7 @@ impl Pipe {
             event: None,
             content_type: None,
             key: None,
+            headers: Vec::new(),
             body: line,
         };
         match &mut self.ends {

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use pogu_proto::stomp::{Answer, Client, HeartBeat, Limits, Offer, Request, Violation};
 use pogu_proto::ws::Kind;
@@ -34,6 +36,16 @@ const LIMIT_EXCEEDED: &str = "limit exceeded";
 
 /// What the destinations of topics begin with.
 const TOPIC: &str = "/topic/";
+
+/// Headers of a MESSAGE that its publisher did not give.
+const OWN_HEADERS: [&str; 6] = [
+    "content-length",
+    "cursor",
+    "event",
+    "gap",
+    "missed",
+    "redelivered",
+];
 
 /// STOMP over TCP or a WebSocket: requests out, and what the server tells in.
 #[derive(Debug)]
@@ -334,6 +346,13 @@ fn heard(told: Answer<'_>) -> Result<Heard, Error> {
             let cursor = headers.value("cursor").ok_or_else(|| {
                 Error::Violation("a MESSAGE has no header `cursor`, as those of a pogu server have".into())
             })?;
+            // Of a repeated header the first counts.
+            let mut given = BTreeMap::new();
+            for (name, value) in headers.clone() {
+                if !OWN_HEADERS.contains(&&*name) {
+                    given.entry(name.into_owned()).or_insert(value.into_owned());
+                }
+            }
             let topic = destination.strip_prefix(TOPIC).unwrap_or(&destination);
             let message = Message {
                 topic: topic.to_owned(),
@@ -342,6 +361,7 @@ fn heard(told: Answer<'_>) -> Result<Heard, Error> {
                 event: headers.value("event").map(|event| event.into_owned()),
                 content_type: content_type
                     .map_or_else(|| "text/plain".to_owned(), |given| given.into_owned()),
+                headers: given,
                 body: Bytes::copy_from_slice(body),
             };
             Heard::Message(Box::new(Incoming {

@@ -139,6 +139,14 @@ impl Kind {
 }
 
 impl Message {
+    /// Its headers; of a repeated one the first counts (STOMP 1.2, "Repeated Header Entries").
+    pub fn first_headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().enumerate().filter_map(|(at, (name, value))| {
+            let is_first = self.headers[..at].iter().all(|(earlier, _)| earlier != name);
+            is_first.then_some((&**name, &**value))
+        })
+    }
+
     /// The content type, by default that of the kind.
     pub fn content_type(&self) -> &str {
         self.content_type.as_deref().unwrap_or(self.kind.content_type())

@@ -246,6 +246,7 @@ fn pogu_line(message: &Message, content_type: Option<&str>, body: &[u8], out: &m
         CursorText::new(message.cursor).as_str(),
         message.event.as_deref(),
         content_type,
+        message.first_headers(),
         body,
         out,
     );

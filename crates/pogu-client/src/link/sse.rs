@@ -62,6 +62,7 @@ fn step(event: Event<'_>, pattern: &str) -> Step {
         time: None,
         event: event.event.map(str::to_owned),
         content_type,
+        headers: Default::default(),
         body,
     })
 }

@@ -31,6 +31,7 @@ pub(super) fn command<'a>(draft: &'a Draft, key: &'a str) -> Command<'a> {
         event: draft.event.as_deref().map(Cow::Borrowed),
         content_type: draft.content_type.as_deref().map(Cow::Borrowed),
         key: Some(Cow::Borrowed(key)),
+        headers: Vec::new(),
         body: &draft.body,
     }
 }

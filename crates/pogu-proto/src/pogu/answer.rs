@@ -5,7 +5,8 @@ use std::io::Write;
 use super::SyntaxError;
 use super::error::culprit;
 use super::words::{
-    Unit, Words, number, put_argument, put_body, put_number, put_text, put_value, put_words, split, text,
+    Headers, Unit, Words, add_header, number, put_argument, put_body, put_header, put_number, put_text,
+    put_value, put_words, split, text,
 };
 
 /// Appends `OK`: the command number `seq` of the conversation is done. The cursor is where a message of `PUB` is or where a `SUB` begins,
@@ -64,11 +65,12 @@ pub fn bye(name: &str, why: &str, out: &mut Vec<u8>) {
 /// Appends `MSG`. The content type is absent for plain text, and for bytes of which nothing is known.
 ///
 /// What is appended is UTF-8 when `body` is.
-pub fn message(
+pub fn message<'h>(
     topic: &str,
     cursor: &str,
     event: Option<&str>,
     content_type: Option<&str>,
+    headers: impl IntoIterator<Item = (&'h str, &'h str)>,
     body: &[u8],
     out: &mut Vec<u8>,
 ) {
@@ -80,6 +82,9 @@ pub fn message(
     }
     if let Some(content_type) = content_type {
         put_text("type", content_type, out);
+    }
+    for (name, value) in headers {
+        put_header(name, value, out);
     }
     put_body(body, out);
 }
@@ -107,6 +112,8 @@ pub enum Answer<'a> {
         event: Option<Cow<'a, str>>,
         /// Its content type; plain text when absent.
         content_type: Option<Cow<'a, str>>,
+        /// Its headers.
+        headers: Headers<'a>,
         /// Its body.
         body: &'a [u8],
     },
@@ -165,12 +172,17 @@ pub fn parse_answer(answer: &[u8]) -> Result<Answer<'_>, SyntaxError> {
         "MSG" => {
             let topic = argument(&mut words, "MSG", "a topic")?;
             let (mut cursor, mut event, mut content_type) = (None, None, None);
+            let mut headers = Headers::new();
             for (key, value) in words.filter_map(|word| word.split_once('=')) {
                 match key {
                     "cursor" => cursor = Some(value),
                     "event" => event = Some(text("event", value)?),
                     "type" => content_type = Some(text("type", value)?),
-                    _ => {}
+                    _ => {
+                        if let Some(name) = key.strip_prefix("header.") {
+                            add_header(&mut headers, name, value)?;
+                        }
+                    }
                 }
             }
             let cursor = cursor.ok_or(SyntaxError::Value {
@@ -183,6 +195,7 @@ pub fn parse_answer(answer: &[u8]) -> Result<Answer<'_>, SyntaxError> {
                 cursor,
                 event,
                 content_type,
+                headers,
                 body,
             })
         }

@@ -2,7 +2,9 @@ use std::borrow::Cow;
 
 use super::SyntaxError;
 use super::error::culprit;
-use super::words::{Unit, Words, put_argument, put_body, put_text, put_value, split, text};
+use super::words::{
+    Headers, Unit, Words, add_header, put_argument, put_body, put_header, put_text, put_value, split, text,
+};
 
 /// What a client says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub enum Command<'a> {
         content_type: Option<Cow<'a, str>>,
         /// `key=`: the idempotency key.
         key: Option<Cow<'a, str>>,
+        /// `header.NAME=`: the headers.
+        headers: Headers<'a>,
         /// The body.
         body: &'a [u8],
     },
@@ -74,6 +78,7 @@ pub fn parse(command: &[u8]) -> Result<Command<'_>, SyntaxError> {
             event,
             content_type,
             key,
+            headers,
             ..
         } = fields;
         return Ok(Command::Publish {
@@ -81,6 +86,7 @@ pub fn parse(command: &[u8]) -> Result<Command<'_>, SyntaxError> {
             event,
             content_type,
             key,
+            headers,
             body,
         });
     }
@@ -144,6 +150,7 @@ impl Command<'_> {
                 event,
                 content_type,
                 key,
+                headers,
                 body,
             } => {
                 out.extend_from_slice(b"PUB");
@@ -152,6 +159,9 @@ impl Command<'_> {
                     if let Some(value) = value {
                         put_text(name, value, out);
                     }
+                }
+                for (name, value) in headers {
+                    put_header(name, value, out);
                 }
                 put_body(body, out);
             }
@@ -212,7 +222,7 @@ impl Verb {
     /// The keys that it takes, in words.
     fn keys(self) -> &'static str {
         match self {
-            Self::Pub => "event, type, key and len",
+            Self::Pub => "event, type, key, header.NAME and len",
             Self::Sub => "after, echo and token",
             Self::Unsub => "token",
             Self::Auth | Self::Ping | Self::Quit => "none",
@@ -228,6 +238,7 @@ struct Fields<'a> {
     event: Option<Cow<'a, str>>,
     content_type: Option<Cow<'a, str>>,
     key: Option<Cow<'a, str>>,
+    headers: Headers<'a>,
 }
 
 impl<'a> Fields<'a> {
@@ -244,6 +255,9 @@ impl<'a> Fields<'a> {
                 (Verb::Pub, "event") => set(&mut fields.event, "event", text("event", value)?)?,
                 (Verb::Pub, "type") => set(&mut fields.content_type, "type", text("type", value)?)?,
                 (Verb::Pub, "key") => set(&mut fields.key, "key", text("key", value)?)?,
+                (Verb::Pub, key) if key.starts_with("header.") => {
+                    add_header(&mut fields.headers, &key["header.".len()..], value)?;
+                }
                 // It was met already, where the body was found.
                 (Verb::Pub, "len") => {}
                 _ => {

@@ -42,6 +42,9 @@ pub enum SyntaxError {
     /// A key that stands there twice.
     #[error("`{0}=` stands there twice")]
     Repeated(&'static str),
+    /// Headers beyond [`HEADERS_MAX`](super::HEADERS_MAX).
+    #[error("a message has at most {} headers", super::HEADERS_MAX)]
+    Headers,
     /// A value that its key does not take.
     #[error("`{key}=` needs {what}")]
     Value {
@@ -69,7 +72,7 @@ impl SyntaxError {
         match self {
             Self::Empty | Self::Verb(_) | Self::Answer(_) => "bad-verb",
             Self::Characters | Self::Argument { .. } | Self::Word(_) => "bad-argument",
-            Self::Key { .. } | Self::Repeated(_) | Self::Value { .. } => "bad-argument",
+            Self::Key { .. } | Self::Repeated(_) | Self::Headers | Self::Value { .. } => "bad-argument",
             Self::NoBody(_) | Self::Body(_) => "bad-body",
             Self::Length => "bad-length",
         }

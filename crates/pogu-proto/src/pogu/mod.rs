@@ -24,12 +24,12 @@
 //!
 //! commands    SUB pattern     after= echo=0|1 token=                no body
 //!             UNSUB pattern   token=                                no body
-//!             PUB topic       event= type= key= len=                body, perhaps empty
+//!             PUB topic       event= type= key= header.*= len=      body, perhaps empty
 //!             AUTH token                                            no body
 //!             PING
 //!             QUIT
 //! answers     OK              seq= cursor= token=                   a first answer over UDP may have no seq, being that short
-//!             MSG topic       cursor= event= type= len=             body
+//!             MSG topic       cursor= event= type= header.*= len=   body
 //!             ERR name        seq=                                  body: why, in one line of text
 //!             GAP pattern                                           body: how many messages are gone, when known, in words
 //!             PONG
@@ -38,8 +38,9 @@
 //!
 //! - Everything before the body is UTF-8 without control characters. Verbs are read in any case, answers and keys only as written here.
 //! - The argument is the second word as it is, whatever it holds but a space, so that a topic may begin with `:` or hold `=`.
-//! - The values of `event`, `type` and `key` are free text, in which `%XX` is a byte, as in a URL: `event=hello%20world`, `%25` for
+//! - The values of `event`, `type`, `key` and headers are free text, in which `%XX` is a byte, as in a URL: `event=hello%20world`, `%25` for
 //!   `%`. Writers do so for white space, control characters and `%`, so that no name breaks a line. Other values are taken as they are.
+//! - `header.NAME=VALUE` is a header of the message, up to 64 of them. In its name `=` is written `%3D`.
 //! - A command with an unknown or a repeated key, or with a word too many, is refused, and the refusal names it. In answers
 //!   unknown keys are passed over, so that servers may learn new ones.
 //! - The body begins after the first `:` that begins a word. Without `len` it runs to the end of the line, message or datagram, less
@@ -61,6 +62,7 @@ pub use answer::{Answer, bye, error, gap, is_answer, message, ok, parse_answer, 
 pub use command::{Command, parse};
 pub use decoder::{Decoder, Limits, Violation};
 pub use error::SyntaxError;
+pub use words::{HEADERS_MAX, Headers};
 
 #[cfg(test)]
 mod tests;

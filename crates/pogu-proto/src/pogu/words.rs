@@ -97,6 +97,37 @@ fn without_eol(unit: &[u8]) -> &[u8] {
     }
 }
 
+/// Headers of one message.
+pub const HEADERS_MAX: usize = 64;
+
+/// Names and values of a message's headers, in their order.
+pub type Headers<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
+/// Takes up `header.NAME=VALUE`.
+pub(super) fn add_header<'a>(
+    headers: &mut Headers<'a>,
+    name: &'a str,
+    value: &'a str,
+) -> Result<(), SyntaxError> {
+    let (name, value) = (text("header.", name)?, text("header.", value)?);
+    if headers.iter().any(|(known, _)| *known == name) {
+        return Err(SyntaxError::Repeated("header."));
+    }
+    if headers.len() == HEADERS_MAX {
+        return Err(SyntaxError::Headers);
+    }
+    headers.push((name, value));
+    Ok(())
+}
+
+/// Appends a header.
+pub(super) fn put_header(name: &str, value: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b" header.");
+    put_escaped(name, '=', out);
+    out.push(b'=');
+    put_escaped(value, '%', out);
+}
+
 /// Reads a value that is free text.
 pub(super) fn text<'a>(key: &'static str, value: &'a str) -> Result<Cow<'a, str>, SyntaxError> {
     let what = "UTF-8, and two hexadecimal digits after each `%` (%25 is a percent sign)";
@@ -131,10 +162,15 @@ fn hex(digit: u8) -> Option<u8> {
 /// Appends ` key=` and free text.
 pub(super) fn put_text(key: &str, text: &str, out: &mut Vec<u8>) {
     put_key(key, out);
+    put_escaped(text, '%', out);
+}
+
+/// Appends text in which `%` and `special` are escaped, too.
+fn put_escaped(text: &str, special: char, out: &mut Vec<u8>) {
     for character in text.chars() {
         let mut utf8 = [0; 4];
         let bytes = character.encode_utf8(&mut utf8).as_bytes();
-        if character != '%' && plain(character) {
+        if character != '%' && character != special && plain(character) {
             out.extend_from_slice(bytes);
             continue;
         }

@@ -18,6 +18,7 @@ use crate::core::Core;
 use crate::engineio::Packing;
 use crate::form::Head;
 use crate::handler::Endpoint;
+use crate::http::NAME_MAX;
 use crate::id::PeerId;
 use crate::metrics::Way;
 use crate::peer::Ending;
@@ -263,6 +264,41 @@ impl Speaker<'_> {
             Dialect::Handler(_) => Ok(()),
         }
     }
+}
+
+/// Headers of a message that say something to the server and are not passed on, or that only the server may say.
+const OWN_HEADERS: [&str; 10] = [
+    "idempotency-key",
+    "event",
+    "expires",
+    "ack",
+    "cursor",
+    "gap",
+    "message-id",
+    "missed",
+    "redelivered",
+    "subscription",
+];
+
+/// Whether a header is not for those who publish to say. STOMP has it among all others and passes over it.
+fn is_own_header(name: &str) -> bool {
+    OWN_HEADERS.contains(&name)
+}
+
+/// Checks a header where it is said to be one.
+pub(crate) fn check_header(name: &str, value: &str) -> Result<(), String> {
+    let wrong = |text: &str| text.chars().any(char::is_control);
+    if name.is_empty() || name.len() > NAME_MAX || wrong(name) || wrong(value) {
+        return Err(format!(
+            "a header has a name of 1 to {NAME_MAX} bytes, and no control characters"
+        ));
+    }
+    if is_own_header(name) {
+        return Err(format!(
+            "`{name}` is for the server to say: choose another name for the header"
+        ));
+    }
+    Ok(())
 }
 
 /// A topic that clients may publish to.

@@ -124,6 +124,7 @@ impl Speaker<'_> {
                 event,
                 content_type,
                 key,
+                headers,
                 body,
             } => {
                 let topic: Topic = match parse_publish_topic(topic) {
@@ -140,6 +141,11 @@ impl Speaker<'_> {
                         return self.refuse(talk, "bad-argument", &why);
                     }
                 }
+                for (name, value) in &headers {
+                    if let Err(why) = super::check_header(name, value) {
+                        return self.refuse(talk, "bad-argument", &why);
+                    }
+                }
                 if body.len() > self.core.config.limits.message.bytes() {
                     return self.refuse(talk, "too-large", "the body is above the limit of a message");
                 }
@@ -151,6 +157,10 @@ impl Speaker<'_> {
                     .map(Into::into);
                 draft.event = event.map(Into::into);
                 draft.key = key.map(Into::into);
+                draft.headers = headers
+                    .into_iter()
+                    .map(|(name, value)| (name.into(), value.into()))
+                    .collect();
                 draft.origin = self.core.origin(self.id);
                 draft.receipt = self.core.receipt(Waiting::Peer { peer: self.id, seq });
                 if draft.receipt.is_some() {

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use pogu_hub::{After, Draft, Selector, Topic};
+use pogu_proto::pogu::HEADERS_MAX;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -14,7 +15,7 @@ use super::session::{self, Answer, Session};
 use super::{Reply, json, problem, upgrade};
 use crate::carrier::Carrier;
 use crate::core::Waiting;
-use crate::dialect::{Dialect, Plain, parse_publish_topic};
+use crate::dialect::{Dialect, Plain, check_header, parse_publish_topic};
 use crate::drive::Shared;
 use crate::json as messages;
 use crate::metrics::Way;
@@ -85,6 +86,7 @@ async fn publish(lane: &Shared, request: &mut Request<Incoming>, path: &str) -> 
     let content_type = text_header(request.headers(), "content-type")?;
     let event = text_header(request.headers(), "pogu-event")?;
     let key = text_header(request.headers(), "idempotency-key")?;
+    let headers = message_headers(request.headers())?;
     let limit = lane.borrow().core.config.limits.message.bytes();
     if request.body().size_hint().lower() > limit as u64 {
         return Err(Problem::too_large(limit));
@@ -118,6 +120,7 @@ async fn publish(lane: &Shared, request: &mut Request<Incoming>, path: &str) -> 
         draft.content_type = content_type.filter(|given| **given != *kind.content_type());
         draft.event = event;
         draft.key = key;
+        draft.headers = headers;
         draft.receipt = core.receipt(Waiting::Request(sender));
         core.draft(draft);
         core.signals.nudge();
@@ -128,6 +131,29 @@ async fn publish(lane: &Shared, request: &mut Request<Incoming>, path: &str) -> 
         Ok(Err(error)) => Err(Problem::overloaded(&error.to_string())),
         Err(_) => Err(Problem::shutting_down()),
     }
+}
+
+/// Names and values.
+type Headers = Vec<(Box<str>, Box<str>)>;
+
+/// The headers that a message is to have, `Pogu-Header-NAME`. Their names are in lower case, as in all of HTTP/2.
+fn message_headers(headers: &HeaderMap) -> Result<Headers, Problem> {
+    const PREFIX: &str = "pogu-header-";
+    let mut found = Vec::new();
+    for name in headers.keys().filter(|name| name.as_str().starts_with(PREFIX)) {
+        let value = headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default();
+        let value = std::str::from_utf8(value)
+            .map_err(|_| Problem::bad_request(format!("the header {name} is not UTF-8")))?;
+        let name = &name.as_str()[PREFIX.len()..];
+        check_header(name, value).map_err(Problem::bad_request)?;
+        if found.len() == HEADERS_MAX {
+            return Err(Problem::bad_request(format!(
+                "a message has at most {HEADERS_MAX} headers"
+            )));
+        }
+        found.push((name.into(), value.into()));
+    }
+    Ok(found)
 }
 
 /// A full inbox pauses publishers, this one too.

@@ -186,14 +186,7 @@ fn splice(json: &[u8], out: &mut Vec<u8>) {
 
 fn headers(message: &Message, out: &mut Vec<u8>) {
     let mut separator: &[u8] = b",\"headers\":{";
-    for (index, (name, value)) in message.headers.iter().enumerate() {
-        // Of a repeated header the first counts (STOMP 1.2, "Repeated Header Entries"), and a JSON object has each name once.
-        if message.headers[..index]
-            .iter()
-            .any(|(earlier, _)| earlier == name)
-        {
-            continue;
-        }
+    for (name, value) in message.first_headers() {
         out.extend_from_slice(separator);
         string(name, out);
         out.push(b':');

@@ -9,6 +9,7 @@
 
 mod bound;
 mod edges;
+mod headers;
 mod http;
 mod http2;
 mod lines;

@@ -1,9 +1,12 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
 use super::{body, word};
-use crate::pogu::{Answer, SyntaxError, bye, error, gap, is_answer, message, ok, parse_answer, pong};
+use crate::pogu::{
+    Answer, HEADERS_MAX, SyntaxError, bye, error, gap, is_answer, message, ok, parse_answer, pong,
+};
 
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut out = Vec::new();
@@ -43,11 +46,11 @@ fn what_is_written() {
         "BYE shutdown :the server stops"
     );
     assert_eq!(
-        written(|out| message("chat", "k3f-18", Some("greet"), None, b"hello world", out)),
+        written(|out| message("chat", "k3f-18", Some("greet"), None, [], b"hello world", out)),
         "MSG chat cursor=k3f-18 event=greet :hello world"
     );
     assert_eq!(
-        written(|out| message("blob", "k3f-19", None, Some("image/png"), b"\x89PNG\r\n", out)),
+        written(|out| message("blob", "k3f-19", None, Some("image/png"), [], b"\x89PNG\r\n", out)),
         "MSG blob cursor=k3f-19 type=image/png len=6 :\\x89PNG\\r\\n"
     );
 }
@@ -63,14 +66,14 @@ fn only_bodies_that_need_it_have_a_length() {
         (b"\0", true),
         (b"\xED\x8F", true),
     ] {
-        let line = written(|out| message("a", "c", None, None, body, out));
+        let line = written(|out| message("a", "c", None, None, [], body, out));
         assert_eq!(line.contains(" len="), counted, "{line}");
     }
 }
 
 #[test]
 fn strangers_words_stay_in_their_place() {
-    let line = written(|out| message("a", "c", Some("x :y\r\nMSG b"), Some("\0 event=z"), b"", out));
+    let line = written(|out| message("a", "c", Some("x :y\r\nMSG b"), Some("\0 event=z"), [], b"", out));
     assert_eq!(
         line,
         "MSG a cursor=c event=x%20:y%0D%0AMSG%20b type=%00%20event=z :"
@@ -239,16 +242,20 @@ proptest! {
         cursor in word(),
         event: Option<String>,
         content_type: Option<String>,
+        headers: BTreeMap<String, String>,
         body in body(),
         eol in prop::sample::select(vec!["", "\n", "\r\n"]),
     ) {
         let mut line = Vec::new();
-        message(&topic, &cursor, event.as_deref(), content_type.as_deref(), &body, &mut line);
+        let headers: Vec<_> = headers.into_iter().take(HEADERS_MAX).collect();
+        let lent = headers.iter().map(|(name, value)| (&**name, &**value));
+        message(&topic, &cursor, event.as_deref(), content_type.as_deref(), lent, &body, &mut line);
         prop_assert!(is_answer(&line));
         prop_assert_eq!(str::from_utf8(&line).is_ok(), str::from_utf8(&body).is_ok());
         line.extend_from_slice(eol.as_bytes());
         let (event, content_type) = (event.map(Cow::Owned), content_type.map(Cow::Owned));
-        let expected = Answer::Message { topic: &topic, cursor: &cursor, event, content_type, body: &body };
+        let headers = headers.into_iter().map(|(name, value)| (Cow::Owned(name), Cow::Owned(value))).collect();
+        let expected = Answer::Message { topic: &topic, cursor: &cursor, event, content_type, headers, body: &body };
         prop_assert_eq!(parse_answer(&line), Ok(expected));
     }
 

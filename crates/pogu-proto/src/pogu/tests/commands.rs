@@ -1,9 +1,10 @@
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
 use super::{body, word};
-use crate::pogu::{Command, SyntaxError, parse};
+use crate::pogu::{Command, HEADERS_MAX, SyntaxError, parse};
 
 fn subscribe<'a>(
     pattern: &'a str,
@@ -31,6 +32,7 @@ fn publish<'a>(
         event,
         content_type,
         key: None,
+        headers: Vec::new(),
         body,
     }
 }
@@ -144,10 +146,29 @@ fn values_are_free_text() {
             event: text.clone(),
             content_type: text.clone(),
             key: text,
+            headers: Vec::new(),
             body: b"",
         };
         assert_eq!(parse(line.as_bytes()), Ok(expected), "{line}");
     }
+}
+
+#[test]
+fn headers_are_names_and_values() {
+    let line = b"PUB a header.priority=5 event=x header.a%3Db=c=d%20e header.= :";
+    let Ok(Command::Publish { headers, .. }) = parse(line) else {
+        panic!("refused");
+    };
+    assert_eq!(
+        headers,
+        [("priority", "5"), ("a=b", "c=d e"), ("", "")].map(|(n, v)| (n.into(), v.into()))
+    );
+    let many = |count: usize| -> String {
+        let headers: String = (0..count).map(|at| format!(" header.{at}=")).collect();
+        format!("PUB a{headers} :")
+    };
+    assert!(parse(many(HEADERS_MAX).as_bytes()).is_ok());
+    assert_eq!(parse(many(HEADERS_MAX + 1).as_bytes()), Err(SyntaxError::Headers));
 }
 
 #[test]
@@ -171,6 +192,9 @@ fn refusals_name_what_is_wrong() {
             "SUB takes no `event=`; it takes after, echo and token",
         ),
         (b"SUB a After=x", "bad-argument", "`After=`"),
+        (b"SUB a header.x=y", "bad-argument", "`header.x=`"),
+        (b"PUB a header.x=y header.x=z :", "bad-argument", "twice"),
+        (b"PUB a header.%=y :", "bad-argument", "`header.=`"),
         (b"PUB a echo=0 :", "bad-argument", "PUB takes no `echo=`"),
         (b"UNSUB a echo=0", "bad-argument", "UNSUB takes no `echo=`"),
         (b"SUB a len=1 :x", "bad-argument", "SUB takes no `len=`"),
@@ -294,11 +318,14 @@ proptest! {
         event: Option<String>,
         content_type: Option<String>,
         key: Option<String>,
+        headers: BTreeMap<String, String>,
         body in body(),
         eol in prop::sample::select(vec!["", "\n", "\r\n"]),
     ) {
         let (event, content_type, key) = (event.map(Cow::Owned), content_type.map(Cow::Owned), key.map(Cow::Owned));
-        let command = Command::Publish { topic: &topic, event, content_type, key, body: &body };
+        let headers = headers.into_iter().take(HEADERS_MAX);
+        let headers = headers.map(|(name, value)| (Cow::Owned(name), Cow::Owned(value))).collect();
+        let command = Command::Publish { topic: &topic, event, content_type, key, headers, body: &body };
         let mut line = Vec::new();
         command.encode(&mut line);
         line.extend_from_slice(eol.as_bytes());
@@ -331,7 +358,7 @@ proptest! {
         let mut line = Vec::new();
         publish(&topic, None, None, b"x").encode(&mut line);
         prop_assert!(!line.contains(&b'\n') && !line.contains(&b'\r'));
-        let Ok(Command::Publish { topic: read, event: None, content_type: None, key: None, body: b"x" }) = parse(&line)
+        let Ok(Command::Publish { topic: read, event: None, content_type: None, key: None, body: b"x", .. }) = parse(&line)
         else {
             return Err(TestCaseError::fail(line.escape_ascii().to_string()));
         };

@@ -12,7 +12,7 @@ use super::subscribe::{Options, bad_destination, is_true};
 use super::transaction::{self, Transaction};
 use super::{Awaited, Lasts, Refusal, State, Stomp, Subscribed};
 use crate::core::Waiting;
-use crate::dialect::{Input, Speaker, Wrap};
+use crate::dialect::{Input, Speaker, Wrap, is_own_header};
 use crate::http::NAME_MAX;
 use crate::json;
 use crate::peer::Ending;
@@ -21,20 +21,6 @@ use crate::peer::Ending;
 const SERVER: &str = concat!("pogu/", env!("CARGO_PKG_VERSION"));
 /// Milliseconds between the heart-beats that are offered; a client that wants none, or asks for fewer, gets so.
 const HEART_BEAT: u32 = 10_000;
-
-/// Headers of a SEND that say something to the server and are not passed on, or that only the server may say.
-const OF_SEND: [&str; 10] = [
-    "idempotency-key",
-    "event",
-    "expires",
-    "ack",
-    "cursor",
-    "gap",
-    "message-id",
-    "missed",
-    "redelivered",
-    "subscription",
-];
 
 impl Speaker<'_> {
     pub(crate) fn hear_stomp(&mut self, stomp: &mut Stomp, input: Input<'_>) -> Result<(), Ending> {
@@ -242,7 +228,7 @@ impl Speaker<'_> {
         draft.headers = send
             .headers
             .clone()
-            .filter(|(name, _)| !OF_SEND.contains(&&**name))
+            .filter(|(name, _)| !is_own_header(name))
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
         self.answer_to(state, &mut draft)?;

@@ -1,6 +1,6 @@
 //! STOMP over real sockets, by a client of its own that knows nothing of the server's code.
 
-mod peer;
+pub(crate) mod peer;
 mod queues;
 mod session;
 mod topics;
