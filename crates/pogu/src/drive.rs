@@ -1,4 +1,4 @@
-//! The loop around a lane: hands in sockets that are ready, and the clock.
+//! The loop around a lane: hands in sockets that are ready, and has it look at the clock.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -6,11 +6,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use pogu_proto::Time;
 use tokio::io::unix::AsyncFd;
 use tokio::time::sleep_until;
 
@@ -42,7 +41,8 @@ pub(crate) enum Command {
 /// A lane as other threads see it.
 #[derive(Debug)]
 pub(crate) struct Handle {
-    commands: Mutex<Vec<Command>>,
+    /// `None` once the lane has ended.
+    commands: Mutex<Option<Vec<Command>>>,
     waker: mio::Waker,
     /// Connections on this lane, for the acceptor's choice.
     pub(crate) load: std::sync::atomic::AtomicUsize,
@@ -51,18 +51,22 @@ pub(crate) struct Handle {
 impl Handle {
     pub(crate) fn new(waker: mio::Waker) -> Self {
         Self {
-            commands: Mutex::default(),
+            commands: Mutex::new(Some(Vec::new())),
             waker,
             load: 0.into(),
         }
     }
 
+    /// Tells the lane something, unless it has ended; then whoever waits for an answer sees that none comes.
     pub(crate) fn send(&self, command: Command) {
-        self.commands
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(command);
+        if let Some(commands) = &mut *self.commands() {
+            commands.push(command);
+        }
         self.wake();
+    }
+
+    fn commands(&self) -> MutexGuard<'_, Option<Vec<Command>>> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks for a turn, from any thread.
@@ -73,7 +77,12 @@ impl Handle {
     }
 
     fn take(&self) -> Vec<Command> {
-        std::mem::take(&mut self.commands.lock().unwrap_or_else(PoisonError::into_inner))
+        self.commands().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The lane has ended: nothing is told it any more.
+    fn close(&self) {
+        *self.commands() = None;
     }
 }
 
@@ -118,7 +127,7 @@ pub(crate) async fn drive(
     let mut ready: Vec<Ready> = Vec::with_capacity(EVENTS);
     let mut datagrams: Vec<usize> = Vec::new();
     let signals = lane.borrow().core.signals.clone();
-    let began = Instant::now();
+    let began = lane.borrow().began;
     let mut timer = pin!(sleep_until((began + Duration::from_secs(1)).into()));
     let mut busy_turns = 0;
     loop {
@@ -144,11 +153,7 @@ pub(crate) async fn drive(
         }
         let drained = ready.len() + datagrams.len() + 1 < EVENTS;
         let now = Instant::now();
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        {
-            let mut lane = lane.borrow_mut();
-            lane.set_time(milliseconds(now - began), milliseconds(unix).0);
-        }
+        lane.borrow_mut().look_at_clock();
         if woken {
             for command in handle.take() {
                 match command {
@@ -167,6 +172,7 @@ pub(crate) async fn drive(
                 .load
                 .store(lane.connections(), std::sync::atomic::Ordering::Relaxed);
             if lane.shutting_down && lane.peers.is_empty() && lane.tasks == 0 {
+                handle.close();
                 return Ok(());
             }
             let more = lane.has_dirty() || lane.core.has_settles() || !datagrams.is_empty() || take_woken();
@@ -225,8 +231,4 @@ fn watch(poll: mio::Poll) -> io::Result<AsyncFd<mio::Poll>> {
     // SAFETY: `mio::Poll` owns its epoll descriptor, opens it when it is made, closes it when it is dropped and never changes it;
     // `as_raw_fd` returns that descriptor each time. The `AsyncFd` owns the `Poll` and no other code is given it.
     Ok(unsafe { AsyncFd::register_with_interest(poll, tokio::io::Interest::READABLE)? })
-}
-
-fn milliseconds(duration: Duration) -> Time {
-    Time(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }

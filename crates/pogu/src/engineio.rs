@@ -428,11 +428,26 @@ impl Lane {
         }
         if outcome.is_some() {
             socket.close(core.now, 1000, "", &mut core.codec, &mut out);
+            // Another may come while this one is still going.
+            if let Some(target) = peers.get_mut(session.slot as usize)
+                && target.id == session
+                && let Carrier::EngineIo(engine) = &mut target.carrier
+            {
+                engine.session.websocket_lost();
+            }
         }
         if let Some(peer) = peers.get_mut(slot) {
             peer.out = out;
-            if let Carrier::Probe { socket: kept, .. } = &mut peer.carrier {
+            if let Carrier::Probe {
+                socket: kept,
+                session,
+                ..
+            } = &mut peer.carrier
+            {
                 *kept = Some(socket);
+                if outcome.is_some() {
+                    *session = PeerId::NOBODY;
+                }
             }
         }
         if outcome.is_some() {
@@ -445,9 +460,11 @@ impl Lane {
 
     /// Moves the WebSocket of the peer in `slot` to the session that it has probed. `rest` was read of it already.
     fn upgrade(&mut self, slot: usize, session: PeerId, socket: ws::Session, out: Vec<u8>, rest: &mut [u8]) {
-        if let Some(peer) = self.peers.get_mut(slot) {
+        if let Some(peer) = self.peers.get_mut(slot)
+            && let Carrier::Probe { session, .. } = &mut peer.carrier
+        {
             // So that its going is not taken for that of a WebSocket that failed.
-            peer.carrier = Carrier::Stream;
+            *session = PeerId::NOBODY;
         }
         let Some(Peer {
             link: Link::Tcp(mut stream),

@@ -3,6 +3,7 @@
 //! A request arrives wherever its connection was put, and waits there for the answer; what it asks is taken up at the next turn of
 //! the session's lane.
 
+use std::io::Write;
 use std::net::SocketAddr;
 
 use pogu_proto::engineio::{self, Form, Payload, Refusal, Transport, jsonp};
@@ -220,7 +221,14 @@ impl Lane {
         let Carrier::EngineIo(engine) = &mut peer.carrier else {
             return Err(Refusal::Session);
         };
-        engine.session.post(core.now)?;
+        if let Err(refusal) = engine.session.post(core.now) {
+            // It may have found that its time was over.
+            let is_closed = engine.session.is_closed();
+            if is_closed {
+                self.end(slot, &Ending::TimedOut);
+            }
+            return Err(refusal);
+        }
         let form = Form::of_post(engine.session.version(), content_type);
         let limits = core.engineio_limits.clone();
         let heard = match (form, is_jsonp) {
@@ -289,7 +297,8 @@ impl Lane {
         let link = Link::Tcp(mio::net::TcpStream::from_std(stream));
         let carrier = Carrier::Probe {
             socket: Some(socket),
-            session,
+            // Whoever was not taken leaves the session alone when it goes.
+            session: if is_taken { session } else { PeerId::NOBODY },
             until: now + self.core.engineio_limits.upgrade_timeout,
         };
         let dialect = Dialect::Plain(Plain::new(None, pogu_proto::framing::Framing::Line));
@@ -315,9 +324,20 @@ fn refuse(errand: Errand) {
     match errand {
         Errand::Poll { poll, .. } => drop(poll.answer.send(Answer::Refused(Refusal::Session))),
         Errand::Post { answer, .. } => drop(answer.send(Err(Refusal::Session))),
-        // Its WebSocket ends with it.
-        Errand::Probe(_) | Errand::PollLost { .. } | Errand::Replaced { .. } => {}
+        Errand::Probe(probe) => refuse_probe(*probe),
+        Errand::PollLost { .. } | Errand::Replaced { .. } => {}
         // Their own lane takes up all of them.
         Errand::SockJs(_) => {}
     }
+}
+
+/// Answers a WebSocket for a session that is not there as any other request for it.
+fn refuse_probe(mut probe: Probe) {
+    let body = Refusal::Session.body();
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    // A new socket has room for so little, or it has gone.
+    let _ = probe.stream.write_all(answer.as_bytes());
 }

@@ -10,6 +10,14 @@ pub(crate) struct PeerId {
     pub(crate) serial: u32,
 }
 
+impl PeerId {
+    /// No peer.
+    pub(crate) const NOBODY: Self = Self {
+        slot: u32::MAX,
+        serial: 0,
+    };
+}
+
 /// A name that nobody guesses: 128 bits, as base64 that URLs, headers and topics take.
 pub(crate) fn unguessable() -> Box<str> {
     let mut bits = [0; 16];

@@ -1,7 +1,7 @@
 //! A lane: one thread's peers, and the turn that moves everything.
 //!
 //! [`Lane::turn`] reads what is ready, does what is due, drains the inbox and flushes what is dirty, in this order.
-//! Sockets and the clock are handed in; `drive.rs` has the loop that does so.
+//! Sockets are handed in; `drive.rs` has the loop that does so.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read};
@@ -9,6 +9,7 @@ use std::mem;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use pogu_hub::{Event, Letter, Policy, Pushed, SubscriptionId};
 use pogu_proto::engineio::Form;
@@ -17,7 +18,7 @@ use slab::Slab;
 use tokio::sync::watch;
 
 use crate::carrier::Carrier;
-use crate::core::{Core, Waiting};
+use crate::core::{Core, Waiting, milliseconds};
 use crate::dialect::Dialect;
 use crate::drive::{self, Lanes};
 use crate::engineio::Sid;
@@ -67,6 +68,8 @@ pub(crate) struct Lane {
     events: Vec<Event>,
     signals: Vec<Signal>,
     serial: u32,
+    /// When its time began.
+    pub(crate) began: Instant,
     /// Sockets whose poll was answered, and what was read of them after it.
     pub(crate) given_back: Vec<(std::net::TcpStream, SocketAddr, Vec<u8>)>,
     /// HTTP connections that hyper serves on this lane, and those not yet sniffed.
@@ -112,6 +115,7 @@ impl Lane {
             events: Vec::new(),
             signals: Vec::new(),
             serial: 0,
+            began: Instant::now(),
             given_back: Vec::new(),
             tasks: 0,
             shutting_down: false,
@@ -125,7 +129,7 @@ impl Lane {
         }
     }
 
-    /// One turn: read, tick, drain, flush. The caller has set the time ([`Lane::set_time`]).
+    /// One turn: read, tick, drain, flush. The caller has looked at the clock ([`Lane::look_at_clock`]).
     pub(crate) fn turn(&mut self, ready: &[Ready]) {
         self.take_signals();
         for peer in mem::take(&mut self.held) {
@@ -145,10 +149,12 @@ impl Lane {
         self.core.counters.waiting(self.depth.messages, self.depth.bytes);
     }
 
-    /// Sets the turn's time: since the lane began, and since 1970, both in milliseconds.
-    pub(crate) fn set_time(&mut self, now: Time, unix: u64) {
-        self.core.now = now;
-        self.core.unix = unix;
+    /// Looks at the clock: what is done now, in a turn or between two, has this time. A lane that has nothing to do has no turn, so whoever
+    /// begins something between two looks first.
+    pub(crate) fn look_at_clock(&mut self) {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.core.now = Time(milliseconds(self.began.elapsed()));
+        self.core.unix = milliseconds(unix);
     }
 
     /// Connections, as the acceptor counts them: an address that sent a datagram is none.

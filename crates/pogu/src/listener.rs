@@ -235,6 +235,7 @@ fn speak(
     if lane.shutting_down {
         return;
     }
+    lane.look_at_clock();
     let link = Link::Tcp(mio::net::TcpStream::from_std(stream));
     let dialect = dialect(lane.core.now);
     // The lane reads what follows by itself: registering tells it of bytes that wait.

@@ -95,6 +95,13 @@ fn begin(
     match lane.add(Link::None, remote, carrier, dialect, &mut []) {
         Ok(id) => {
             lane.begin(id);
+            // Clients of protocol 3 join the root unasked; they hear of it at once.
+            if let Some(peer) = lane.get(id)
+                && !peer.out.is_empty()
+            {
+                payload.extend_from_slice(form.separator());
+                payload.append(&mut peer.out);
+            }
             answered(carrier::Answer::Payload(form, payload), jsonp)
         }
         Err(error) => problem(Problem::overloaded(&error.to_string())),

@@ -160,6 +160,7 @@ async fn respond(
     mut request: Request<Incoming>,
     takeover: Option<Takeover>,
 ) -> Reply {
+    lane.borrow_mut().look_at_clock();
     let config = lane.borrow().core.config.clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
     let allowed = cors::allowed(&config.cors, origin.as_ref());

@@ -9,6 +9,7 @@
 
 mod bound;
 mod edges;
+mod engineio;
 mod headers;
 mod http;
 mod http2;

@@ -221,6 +221,11 @@ impl Http {
         self.stream.get_mut().write_all(&request(head, body)).unwrap();
     }
 
+    /// Sends bytes as they are.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).unwrap();
+    }
+
     /// The next answer's head, with an empty body.
     pub(crate) fn head(&mut self) -> Answer {
         let mut head = String::new();
