@@ -22,6 +22,9 @@ use crate::lane::Lane;
 use crate::link::Link;
 use crate::peer::{Ending, Peer};
 
+/// Packets in the answer to a poll: python-engineio, which most clients in Python are built on, refuses more than 16.
+const PACKETS_MAX: usize = 16;
+
 /// The name of a session: nobody guesses it, and its first bytes are the number of its lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Sid([u8; Sid::BYTES]);
@@ -350,7 +353,7 @@ impl Lane {
             };
         }
         if let (Some(form), Some(mut mailbox)) = (form, peer.mailbox.take()) {
-            let run = runs.of(form, &peer.dialect, &mailbox, usize::MAX, &mut core.codec);
+            let run = runs.of(form, &peer.dialect, &mailbox, PACKETS_MAX, &mut core.codec);
             if !peer.out.is_empty() && !run.bytes.is_empty() {
                 peer.out.extend_from_slice(engine.form().separator());
             }
@@ -368,7 +371,10 @@ impl Lane {
             None if peer.out.is_empty() => return Progress::Parked,
             None => engine.session.poll_answered(),
         }
-        let payload = std::mem::take(&mut peer.out);
+        let mut payload = std::mem::take(&mut peer.out);
+        if peer.closing.is_none() {
+            peer.out = engine.form().split_off(PACKETS_MAX, &mut payload);
+        }
         core.counters.wrote(way, payload.len());
         if let Link::Poll(poll) = std::mem::replace(&mut peer.link, Link::None) {
             // Whoever polled may have gone; then the lane hears of that too.

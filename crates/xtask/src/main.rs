@@ -8,10 +8,10 @@
 
 mod autobahn;
 mod clients;
+mod drivers;
 mod provide;
 mod shell;
 mod steps;
-mod stomp;
 mod tidy;
 mod workspace;
 

@@ -3,7 +3,7 @@ use std::time::Instant;
 use anyhow::{Result, bail, ensure};
 
 use crate::workspace::Workspace;
-use crate::{autobahn, clients, shell, stomp, tidy};
+use crate::{autobahn, clients, drivers, shell, tidy};
 
 /// One thing that must hold.
 struct Step {
@@ -64,7 +64,12 @@ const STEPS: &[Step] = &[
     Step {
         name: "stomp",
         about: "clients of STOMP, from their registries",
-        run: stomp::clients,
+        run: drivers::stomp,
+    },
+    Step {
+        name: "socketio",
+        about: "clients of Socket.IO, from their registries",
+        run: drivers::socketio,
     },
     Step {
         name: "examples",

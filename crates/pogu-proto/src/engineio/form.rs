@@ -46,6 +46,19 @@ impl Form {
             Self::V3Text | Self::V3Binary => b"",
         }
     }
+
+    /// Takes all behind so many packets out of a payload of protocol 4. Those of protocol 3 are not parted.
+    pub fn split_off(self, packets: usize, payload: &mut Vec<u8>) -> Vec<u8> {
+        let mut separators = memchr::memchr_iter(SEPARATOR, payload);
+        match separators.nth(packets.saturating_sub(1)) {
+            Some(at) if self == Self::V4 => {
+                let rest = payload.split_off(at + 1);
+                payload.truncate(at);
+                rest
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Appends `packet` as it stands in a payload, without the [separator](Form::separator), so that one encoding serves all sessions.

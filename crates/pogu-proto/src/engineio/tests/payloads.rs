@@ -312,6 +312,23 @@ fn packet() -> impl Strategy<Value = Owned> {
     ]
 }
 
+#[test]
+fn a_payload_is_parted_behind_so_many_packets() {
+    for (payload, packets, first, rest) in [
+        ("4a\x1E4b\x1E4c", 1, "4a", "4b\x1E4c"),
+        ("4a\x1E4b\x1E4c", 2, "4a\x1E4b", "4c"),
+        ("4a\x1E4b\x1E4c", 3, "4a\x1E4b\x1E4c", ""),
+        ("4a", 1, "4a", ""),
+        ("", 1, "", ""),
+    ] {
+        let mut payload = payload.as_bytes().to_vec();
+        let parted = Form::V4.split_off(packets, &mut payload);
+        assert_eq!((&*payload, &*parted), (first.as_bytes(), rest.as_bytes()));
+    }
+    let mut payload = b"2:4\x1E2:4\x1E".to_vec();
+    assert!(Form::V3Text.split_off(1, &mut payload).is_empty());
+}
+
 fn form() -> impl Strategy<Value = Form> {
     prop_oneof![Just(Form::V4), Just(Form::V3Text), Just(Form::V3Binary)]
 }

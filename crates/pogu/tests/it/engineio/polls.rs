@@ -289,3 +289,33 @@ fn sessions_on_polls_of_http_1_0_and_closing_connections_go_on() {
     assert!(ask(format!("GET {target} HTTP/1.1\nConnection: close"), b"").starts_with("40/a,{"));
     assert!(!server.get(POLLING).text().is_empty());
 }
+
+/// python-engineio refuses more than 16.
+#[test]
+fn an_answer_has_at_most_sixteen_packets() {
+    let server = Running::start();
+    let mut polls = Polls::open(&server);
+    polls.post_ok("40/a,\u{1e}40/b,");
+    polls.packet();
+    polls.packet();
+    for number in 0..40 {
+        server.publish("a", format!("{number}").as_bytes());
+    }
+    polls.post_ok(
+        &(0..16)
+            .map(|id| format!("42/b,{id}[\"x\"]"))
+            .collect::<Vec<_>>()
+            .join("\u{1e}"),
+    );
+    let mut heard = 0;
+    while heard < 40 {
+        polls.poll();
+        let answer = polls.answer().text();
+        let packets: Vec<&str> = answer.split('\u{1e}').collect();
+        assert!(packets.len() <= 16, "{packets:?}");
+        for packet in packets.iter().filter(|packet| packet.starts_with("42/a,")) {
+            assert_eq!(*packet, format!("42/a,[\"message\",\"{heard}\"]"));
+            heard += 1;
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Clients of STOMP that nobody here wrote, from their registries: stompjs in node and in a browser, stomp.py.
+//! Clients that nobody here wrote, from their registries: in node, in Python and in a page of a browser.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,16 +10,26 @@ use crate::steps::Outcome;
 use crate::workspace::Workspace;
 use crate::{clients, shell};
 
-const FOLDER: &str = "conformance/stomp";
 /// What the tests of a browser and of Python share with the other drivers.
 const DRIVERS: &str = "conformance/clients";
+/// The test of a folder that is run in a browser.
+const PAGE: &str = "page.py";
 /// Files at a time. Each has a server of its own, and much of its time goes by waiting.
 const CONCURRENCY: &str = "--test-concurrency=4";
 /// Milliseconds for one test.
 const TEST_TIMEOUT: &str = "--test-timeout=60000";
 
-/// The step of `cargo xtask test`.
-pub(crate) fn clients(workspace: &Workspace) -> Result<Outcome> {
+/// stompjs and stomp.py.
+pub(crate) fn stomp(workspace: &Workspace) -> Result<Outcome> {
+    drive(workspace, "conformance/stomp")
+}
+
+/// socket.io-client and python-socketio.
+pub(crate) fn socketio(workspace: &Workspace) -> Result<Outcome> {
+    drive(workspace, "conformance/socketio")
+}
+
+fn drive(workspace: &Workspace, folder: &str) -> Result<Outcome> {
     let Some(packages) = clients::node_packages(workspace)? else {
         return Ok(Outcome::Skipped(clients::NO_NODE.into()));
     };
@@ -27,31 +37,34 @@ pub(crate) fn clients(workspace: &Workspace) -> Result<Outcome> {
     let pogu = workspace.build_release("pogu-cli", "pogu")?;
     let mut node = Command::new("node");
     node.args(["--test", "--test-reporter=spec", CONCURRENCY, TEST_TIMEOUT])
-        .args(tests(workspace)?)
+        .args(files(workspace, folder, ".test.js")?)
         .env("NODE_PATH", &packages);
-    let mut stomp_py = Command::new(&python);
-    stomp_py.arg(format!("{FOLDER}/stomp_py.py")).arg("--verbose");
-    let mut page = Command::new(&python);
-    page.arg(format!("{FOLDER}/page.py"))
-        .arg("--pogu")
-        .arg(&pogu)
-        .arg("--packages")
-        .arg(&packages);
-    for mut driver in [node, stomp_py, page] {
+    let mut drivers = vec![node];
+    for file in files(workspace, folder, ".py")? {
+        let mut driver = Command::new(&python);
+        driver.arg(&file);
+        if file.ends_with(PAGE) {
+            driver.arg("--pogu").arg(&pogu).arg("--packages").arg(&packages);
+        } else {
+            driver.arg("--verbose");
+        }
+        drivers.push(driver);
+    }
+    for mut driver in drivers {
         let driver = driver.current_dir(&workspace.root).env("POGU", &pogu);
         shell::run(driver.env("PYTHONPATH", workspace.root.join(DRIVERS)))?;
     }
     Ok(Outcome::Passed)
 }
 
-/// The files of node's tests, in the order of their names.
-fn tests(workspace: &Workspace) -> Result<Vec<PathBuf>> {
-    let folder = workspace.root.join(FOLDER);
+/// The files of a folder whose names end so, in the order of their names.
+fn files(workspace: &Workspace, folder: &str, end: &str) -> Result<Vec<PathBuf>> {
+    let folder = workspace.root.join(folder);
     let entries = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut files: Vec<PathBuf> = entries
         .map(|entry| Ok(entry?.path()))
         .collect::<io::Result<_>>()?;
-    files.retain(|file| file.to_string_lossy().ends_with(".test.js"));
+    files.retain(|file| file.to_string_lossy().ends_with(end));
     files.sort();
     Ok(files)
 }

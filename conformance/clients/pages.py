@@ -1,0 +1,72 @@
+"""Tests in a page of headless Chromium: a script that has `TESTS` and `run(name)`, which gives "" when the test holds, or what does not."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from browser import Browser
+from server import Server, free_port
+
+# What all scripts begin with.
+PRELUDE = """
+    const HTTP = "http://127.0.0.1:%(port)d", WS = "ws://127.0.0.1:%(port)d";
+    const WAIT_MS = 8_000;
+    const TESTS = {};
+
+    function assert(holds, what) {
+        if (!holds) throw new Error(what);
+    }
+
+    function within(promise, what) {
+        const late = new Promise((_, reject) => setTimeout(() => reject(new Error(`${what}: not in time`)), WAIT_MS));
+        return Promise.race([promise, late]);
+    }
+
+    /** What is put into it, in its order; `next(count)` waits for so many. */
+    function inbox(what) {
+        const items = [];
+        let wake = () => {};
+        const filled = async (count) => {
+            while (items.length < count) await new Promise((resolve) => (wake = resolve));
+            return items.splice(0, count);
+        };
+        const put = (item) => wake(items.push(item));
+        return { put, next: (count = 1) => within(filled(count), `${count} of ${what}`) };
+    }
+
+    async function run(name) {
+        try {
+            await TESTS[name]();
+            return "";
+        } catch (error) {
+            return error?.message ?? `${error}`;
+        }
+    }
+"""
+
+
+async def run(pogu, bundles, script, config):
+    port = free_port()
+    faults = {}
+    with Server(pogu, port, f'[[listen]]\naddress = "127.0.0.1:{port}"\n{config}') as server:
+        async with Browser(lambda said: print(f"the page says: {said}")) as browser:
+            for bundle in bundles:
+                await browser.run(bundle.read_text())
+            await browser.run(PRELUDE % {"port": port} + script)
+            for name in await browser.run("Object.keys(TESTS)"):
+                faults[name] = await browser.run(f"run({name!r})")
+                print(f"FAIL page: {name}: {faults[name]}" if faults[name] else f"ok   page: {name}")
+    failed = sum(bool(fault) for fault in faults.values())
+    print(f"{len(faults) - failed} tests in a page passed, {failed} failed")
+    return bool(faults) and not failed and server.status == 0
+
+
+def main(about, bundles, script, config=""):
+    """Runs the script in a page after the bundles, which are files of npm packages; the process ends with the outcome."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--pogu", required=True, help="the program to test")
+    parser.add_argument("--packages", required=True, type=Path, help="the folder of the npm packages")
+    options = parser.parse_args()
+    files = [options.packages / bundle for bundle in bundles]
+    sys.exit(0 if asyncio.run(run(options.pogu, files, script, config)) else 1)
