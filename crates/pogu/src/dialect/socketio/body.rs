@@ -75,6 +75,19 @@ pub(super) fn one(value: &str) -> Body {
     (kind, None, bytes)
 }
 
+/// The body of one argument whose publisher says what it is: the text of a string, the JSON of any other value.
+pub(super) fn of_type(arg: Arg<'_>, content_type: Box<str>) -> Body {
+    let (kind, bytes) = match arg {
+        Arg::Binary(bytes) => json::classify(Some(&content_type), bytes),
+        Arg::Json(value) => {
+            let text = socketio::string(value).unwrap_or(Cow::Borrowed(value));
+            json::classify(Some(&content_type), text.as_bytes())
+        }
+    };
+    let content_type = Some(content_type).filter(|given| **given != *kind.content_type());
+    (kind, content_type, bytes)
+}
+
 fn array(values: &str) -> Bytes {
     ["[", values, "]"].concat().into()
 }

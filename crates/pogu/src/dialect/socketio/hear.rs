@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use pogu_hub::{After, Draft, Selector, Topic, TopicError};
 use pogu_proto::engineio::Data;
 use pogu_proto::socketio::{self, Arg, Args, Auth, Event, NamespaceId, Session};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::body::{self, Body};
 use super::{Awaited, PendingAck, SocketIo, State, answer_cursor, answer_error};
@@ -110,8 +110,9 @@ impl Speaker<'_> {
         }
         let done = match state.joined[joined].topic.clone() {
             Some(topic) => {
-                let body = body::body(args);
-                self.publish_event(state, joined, topic, Some(name), body, id)
+                let mut draft = draft(topic, body::body(args));
+                draft.event = Some(name.into());
+                self.publish_event(state, joined, draft, id)
             }
             None => self.hear_root(state, joined, name, args, id),
         };
@@ -137,27 +138,23 @@ impl Speaker<'_> {
         &mut self,
         state: &mut State,
         joined: usize,
-        topic: Topic,
-        event: Option<&str>,
-        (kind, content_type, bytes): Body,
+        mut draft: Draft,
         id: Option<u64>,
     ) -> Result<Option<String>, String> {
         let limit = self.core.config.limits.message.bytes();
-        if bytes.len() > limit {
+        let size = draft.body.len();
+        if size > limit {
             return Err(format!(
-                "a message has at most {limit} bytes, this one has {}",
-                bytes.len()
+                "a message has at most {limit} bytes, this one has {size}"
             ));
         }
-        if event.is_some_and(|event| event.len() > NAME_MAX || event.chars().any(char::is_control)) {
+        let names = [&draft.event, &draft.key, &draft.content_type];
+        if names.into_iter().flatten().any(|name| !is_short(name)) {
             return Err(format!(
-                "an event is named by at most {NAME_MAX} bytes without control characters"
+                "an event's name, a key and a type have at most {NAME_MAX} bytes without control characters"
             ));
         }
-        self.core.counters.received(self.way, bytes.len());
-        let mut draft = Draft::new(topic, kind, bytes);
-        draft.content_type = content_type;
-        draft.event = event.map(Box::from);
+        self.core.counters.received(self.way, size);
         draft.origin = state.joined[joined].origin;
         if let Some(id) = id {
             state.seq += 1;
@@ -173,7 +170,8 @@ impl Speaker<'_> {
         Ok(None)
     }
 
-    /// Events of the root: `subscribe(pattern, {after})`, `unsubscribe(pattern)` and `publish(topic, data, {event})`.
+    /// Events of the root: `subscribe(pattern, {after})`, `unsubscribe(pattern)` and `publish(topic, data, {event, key, type})`, of which
+    /// `key` and `type` are what `Idempotency-Key` and `Content-Type` are to a POST.
     fn hear_root(
         &mut self,
         state: &mut State,
@@ -195,18 +193,22 @@ impl Speaker<'_> {
         };
         match name {
             "subscribe" => {
-                self.subscribe_root(state, joined, &topic, option(each.next(), "after").as_deref())
+                let after = text(&options(each.next()), "after");
+                self.subscribe_root(state, joined, &topic, after.as_deref())
             }
             "unsubscribe" => self.unsubscribe_root(state, joined, &topic),
             _ => {
                 let topic = parse_publish_topic(&topic)?;
-                let body = match each.next() {
-                    Some(Arg::Json(value)) => body::one(value),
-                    Some(Arg::Binary(bytes)) => (pogu_hub::Kind::Binary, None, bytes.to_vec().into()),
-                    None => return Err("publish(topic, data) has data".into()),
+                let data = each.next().ok_or("publish(topic, data) has data")?;
+                let options = options(each.next());
+                let body = match text(&options, "type") {
+                    Some(content_type) => body::of_type(data, content_type),
+                    None => body::of_args(&[data]),
                 };
-                let event = option(each.next(), "event");
-                self.publish_event(state, joined, topic, event.as_deref(), body, id)
+                let mut draft = draft(topic, body);
+                draft.event = text(&options, "event");
+                draft.key = text(&options, "key");
+                self.publish_event(state, joined, draft, id)
             }
         }
     }
@@ -273,17 +275,33 @@ impl Speaker<'_> {
     }
 }
 
-/// A member of an argument that is an object.
-fn option(arg: Option<Arg<'_>>, name: &str) -> Option<String> {
-    let Some(Arg::Json(object)) = arg else { return None };
-    let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(object).ok()?;
-    members.get(name)?.as_str().map(str::to_owned)
+fn draft(topic: Topic, (kind, content_type, bytes): Body) -> Draft {
+    let mut draft = Draft::new(topic, kind, bytes);
+    draft.content_type = content_type;
+    draft
+}
+
+fn is_short(name: &str) -> bool {
+    name.len() <= NAME_MAX && !name.chars().any(char::is_control)
+}
+
+/// The members of an argument that is an object.
+fn options(arg: Option<Arg<'_>>) -> Map<String, Value> {
+    match arg {
+        Some(Arg::Json(object)) => serde_json::from_str(object).unwrap_or_default(),
+        _ => Map::new(),
+    }
+}
+
+/// A member that is a string.
+fn text(options: &Map<String, Value>, name: &str) -> Option<Box<str>> {
+    options.get(name)?.as_str().map(Box::from)
 }
 
 /// What a client shows when it joins, as an object. Clients of protocol 4 show a query.
 fn shown(auth: Auth<'_>) -> Value {
     match auth {
-        Auth::None => Value::Object(serde_json::Map::new()),
+        Auth::None => Value::Object(Map::new()),
         Auth::Json(object) => serde_json::from_str(object).unwrap_or_default(),
         Auth::Query(query) => serde_json::json!({ "query": query }),
     }
