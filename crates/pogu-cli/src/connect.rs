@@ -15,14 +15,16 @@ use crate::{escape, input};
 ///
 /// A tcp:// or udp:// URL with a topic in its path speaks the pogu dialect, one without is a bare socket. A stomp:// URL speaks STOMP: each
 /// line is a SEND to what its path names, a topic or a queue as in stomp://HOST/queue/jobs, and the bodies of its messages come down.
+/// A socketio:// URL speaks Socket.IO: its path is a namespace, which is a topic, so that socketio://HOST/orders/seoul is orders.seoul.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// tcp://HOST:PORT[/TOPIC], udp://HOST:PORT[/TOPIC], ws://HOST:PORT/PATH, http://HOST:PORT/topics/TOPIC or stomp://HOST:PORT/TOPIC
+    /// tcp://HOST:PORT[/TOPIC], udp://HOST:PORT[/TOPIC], ws://HOST:PORT/PATH, http://HOST:PORT/topics/TOPIC, stomp://HOST:PORT/TOPIC or
+    /// socketio://HOST:PORT/NAMESPACE
     url: Target,
 
     /// How messages come down an http URL: stream or sse. With stomp, any URL that names a topic speaks STOMP: over a WebSocket with
-    /// http and ws, else over TCP
+    /// http and ws, else over TCP. With socketio it speaks Socket.IO
     #[arg(long, value_name = "WAY", default_value = "stream")]
     via: Via,
 
@@ -39,7 +41,8 @@ Examples:
   pogu connect udp://127.0.0.1:7070/chat
   pogu connect http://127.0.0.1:7070/topics/chat --via sse
   pogu connect stomp://127.0.0.1:7070/chat
-  pogu connect ws://127.0.0.1:7070/topics/chat --via stomp";
+  pogu connect ws://127.0.0.1:7070/topics/chat --via stomp
+  pogu connect socketio://127.0.0.1:7070/chat";
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let trace = args.trace.then(|| Trace::new(print_step));

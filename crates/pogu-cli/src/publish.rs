@@ -80,6 +80,7 @@ Examples:
   tail -f access.log | pogu pub logs --via ws --quiet
   pogu pub pictures.cat --whole --type image/png < cat.png
   pogu pub /queue/jobs 'resize cat.png' --via stomp
+  pogu pub chat 'hello' --event greet --via socketio
   pogu pub load.test x --count 100000 --rate 5000 --via tcp --quiet";
 
 /// Messages that are on their way at a time.

@@ -57,6 +57,7 @@ Examples:
   pogu sub chat --count 1 --timeout 30s
   pogu sub udp://127.0.0.1:7070/chat
   pogu sub /queue/jobs --via stomp
+  pogu sub socketio://127.0.0.1:7070/chat
   pogu sub stomp://127.0.0.1:7070/queue/jobs --count 1";
 
 /// How messages are printed.

@@ -13,8 +13,9 @@ pub(crate) struct ServerArgs {
     )]
     server: String,
 
-    /// How messages are carried: auto, http, sse, stream, longpoll, poll, ws, tcp, udp or stomp [default:
-    /// what the URL says]. By stomp a TOPIC that begins with / is a destination as it is: /queue/NAME is a queue
+    /// How messages are carried: auto, http, sse, stream, longpoll, poll, ws, tcp, udp, stomp or socketio [default:
+    /// what the URL says]. By stomp a TOPIC that begins with / is a destination as it is: /queue/NAME is a queue. Socket.IO takes a
+    /// WebSocket, or polls where none opens; ?transport=polling in the URL of the server makes it polls
     #[arg(long, value_name = "WAY")]
     via: Option<Via>,
 }
@@ -36,6 +37,7 @@ impl ServerArgs {
             Scheme::Tcp => Via::Tcp,
             Scheme::Udp => Via::Udp,
             Scheme::Stomp => Via::Stomp,
+            Scheme::SocketIo => Via::SocketIo,
             _ => Via::Auto,
         };
         let via = self.via.unwrap_or(by_scheme);
@@ -91,6 +93,14 @@ mod tests {
             found("o:7070", "/queue/jobs", Via::Stomp)
         );
         assert_eq!(resolve("stomp://h:1", None, "a"), found("h:1", "a", Via::Stomp));
+        assert_eq!(
+            resolve(server, None, "socketio://o/orders/seoul?transport=polling"),
+            found("o:7070", "orders.seoul", Via::SocketIo)
+        );
+        assert_eq!(
+            resolve("socketio://h:1", None, "a.>"),
+            found("h:1", "a.>", Via::SocketIo)
+        );
         assert_eq!(resolve(server, None, "/queue/jobs"), None);
         assert_eq!(resolve(server, Some(Via::Ws), "stomp://o/queue/jobs"), None);
         assert_eq!(resolve(server, None, "http://o/"), None);

@@ -118,12 +118,13 @@ pub(crate) fn get(path_and_query: &str, accept: &'static str) -> Result<Request<
 
 pub(crate) const USER_AGENT: &str = concat!("pogu/", env!("CARGO_PKG_VERSION"));
 
-/// What a refusal says: the detail or title of an RFC 9457 problem, or the reason phrase.
+/// What a refusal says: the detail or title of an RFC 9457 problem, the message of Engine.IO, or the reason phrase.
 async fn problem(response: Response<Incoming>, limit: Duration) -> Error {
     #[derive(serde::Deserialize)]
     struct Problem {
         detail: Option<String>,
         title: Option<String>,
+        message: Option<String>,
     }
     let status = response.status();
     // Whatever becomes of the body, the status is known.
@@ -138,7 +139,7 @@ async fn problem(response: Response<Incoming>, limit: Duration) -> Error {
     };
     let why = serde_json::from_slice::<Problem>(&body)
         .ok()
-        .and_then(|problem| problem.detail.or(problem.title))
+        .and_then(|problem| problem.detail.or(problem.title).or(problem.message))
         .unwrap_or_else(|| status.canonical_reason().unwrap_or("no reason given").to_owned());
     Error::Status {
         status: status.as_u16(),

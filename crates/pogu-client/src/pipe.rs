@@ -6,7 +6,7 @@ use tokio::time::{Duration, Instant, timeout};
 
 use crate::conversation::Conversation;
 use crate::limits::{BACKLOG_BYTES_MAX, DATAGRAM_BYTES_MAX, GOODBYE_MAX};
-use crate::link::{Link, Plan, PoguLink, Step, StompLink, UdpLink};
+use crate::link::{Link, Plan, PoguLink, SocketIoLink, Step, StompLink, UdpLink};
 use crate::publisher::{Draft, Publisher};
 use crate::socket::{TcpConnection, UdpConnection};
 use crate::wire::{Moved, Wire};
@@ -26,6 +26,7 @@ const LONG: Duration = Duration::from_secs(3600);
 /// | `tcp://host:port/topic`, `udp://…` | `PUB` | `MSG` of a `SUB` |
 /// | `http://host:port/topics/topic` | `POST` | a stream, or Server-Sent Events |
 /// | `stomp://host:port/topic`, or any with [`Via::Stomp`] | `SEND` | `MESSAGE` of a `SUBSCRIBE` |
+/// | `socketio://host:port/topic`, or any with [`Via::SocketIo`] | `publish` | events of a `subscribe` |
 ///
 /// A message of a queue counts as done with once it is sent here.
 #[derive(Debug)]
@@ -57,6 +58,7 @@ enum Ends {
     PoguTcp(Box<PoguLink>),
     PoguUdp(Box<UdpLink>),
     Stomp(Box<StompLink>),
+    SocketIo(Box<SocketIoLink>),
     Http {
         down: Box<Link>,
         up: Box<Publisher>,
@@ -64,8 +66,8 @@ enum Ends {
 }
 
 impl Pipe {
-    /// Connects to what `target` names. `via` chooses between [`Via::Stream`] and [`Via::Sse`] for `http`, and with [`Via::Stomp`] it is
-    /// STOMP whatever the scheme.
+    /// Connects to what `target` names. `via` chooses between [`Via::Stream`] and [`Via::Sse`] for `http`, and with [`Via::Stomp`] and
+    /// [`Via::SocketIo`] it is that whatever the scheme.
     ///
     /// # Errors
     ///
@@ -81,8 +83,18 @@ impl Pipe {
             choosy: false,
         };
         let options = &plan.options;
+        let is_socketio = via == Via::SocketIo || target.scheme == Scheme::SocketIo && via != Via::Stomp;
         let is_stomp = via == Via::Stomp || target.scheme == Scheme::Stomp;
         let ends = match (target.scheme, topic) {
+            (_, Some(_)) if is_socketio => {
+                Ends::SocketIo(Box::new(SocketIoLink::open(&plan, after.as_deref()).await?))
+            }
+            _ if is_socketio => {
+                return Err(nothing_named(
+                    target,
+                    "Socket.IO needs a topic, as in socketio://127.0.0.1:7070/chat",
+                ));
+            }
             (_, Some(_)) if is_stomp => Ends::Stomp(Box::new(
                 StompLink::open(&plan, after.as_deref(), AckMode::Auto).await?,
             )),
@@ -121,7 +133,7 @@ impl Pipe {
                 let up = Box::new(Publisher::connect(target, Via::Http, options.clone()).await?);
                 Ends::Http { down, up }
             }
-            (Scheme::Http | Scheme::Stomp, _) => {
+            (Scheme::Http | Scheme::Stomp | Scheme::SocketIo, _) => {
                 return Err(nothing_named(
                     target,
                     "an http URL needs a topic, as in http://127.0.0.1:7070/topics/chat",
@@ -138,6 +150,7 @@ impl Pipe {
             Ends::Ws(connection) => connection.backlog(),
             Ends::PoguTcp(link) => link.backlog(),
             Ends::Stomp(link) => link.backlog(),
+            Ends::SocketIo(link) => link.backlog(),
             Ends::Udp { .. } | Ends::PoguUdp(_) | Ends::Http { .. } => 0,
         };
         backlog < BACKLOG_BYTES_MAX
@@ -190,6 +203,10 @@ impl Pipe {
                 link.send(line);
                 Ok(())
             }
+            Ends::SocketIo(link) => {
+                link.send(line);
+                Ok(())
+            }
             Ends::Http { up, .. } => {
                 let draft = Draft {
                     topic: topic.to_owned(),
@@ -225,6 +242,7 @@ impl Pipe {
                 Ends::PoguTcp(link) => link.next().await?,
                 Ends::PoguUdp(link) => link.next(&self.plan).await?,
                 Ends::Stomp(link) => link.next().await?,
+                Ends::SocketIo(link) => link.next().await?,
                 Ends::Http { down, .. } => down.next(&self.plan).await?,
             };
             match step {
@@ -248,6 +266,7 @@ impl Pipe {
                 Ends::PoguTcp(link) => link.close().await,
                 Ends::PoguUdp(link) => link.close(&self.plan).await,
                 Ends::Stomp(link) => link.close().await,
+                Ends::SocketIo(link) => link.close().await,
                 Ends::Http { .. } => Ok(()),
             }
         };

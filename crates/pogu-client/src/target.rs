@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use crate::Error;
 
-/// The port of `tcp://`, `udp://`, `stomp://` and bare addresses that name none: where `pogu serve` listens.
+/// The port of `tcp://`, `udp://`, `stomp://`, `socketio://` and bare addresses that name none: where `pogu serve` listens.
 pub const DEFAULT_PORT: u16 = 7070;
 
 /// What a URL says about how to speak to a server.
@@ -20,6 +20,8 @@ pub enum Scheme {
     Udp,
     /// `stomp://`: STOMP over TCP
     Stomp,
+    /// `socketio://`: Socket.IO
+    SocketIo,
 }
 
 impl Scheme {
@@ -31,13 +33,14 @@ impl Scheme {
             Scheme::Tcp => "tcp",
             Scheme::Udp => "udp",
             Scheme::Stomp => "stomp",
+            Scheme::SocketIo => "socketio",
         }
     }
 
     fn default_port(self) -> u16 {
         match self {
             Scheme::Http | Scheme::Ws => 80,
-            Scheme::Tcp | Scheme::Udp | Scheme::Stomp => DEFAULT_PORT,
+            Scheme::Tcp | Scheme::Udp | Scheme::Stomp | Scheme::SocketIo => DEFAULT_PORT,
         }
     }
 }
@@ -45,7 +48,7 @@ impl Scheme {
 /// Where a server is, and optionally which topic of it.
 ///
 /// Read from `http://host:port`, `http://host:port/topics/chat`, `ws://host:port/any/path`, `tcp://host:port/chat`,
-/// `stomp://host:port/queue/jobs`, `udp://[::1]:7070` or `host:port`.
+/// `stomp://host:port/queue/jobs`, `socketio://host:port/chat`, `udp://[::1]:7070` or `host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// How to speak.
@@ -64,7 +67,8 @@ const TOPICS: &str = "/topics/";
 
 impl Target {
     /// The topic or pattern that the URL names: after `/topics/` with `http` and `ws`, else the path. There a path of several
-    /// segments, which is no topic, is a [STOMP destination](crate::Via::Stomp) and keeps its first `/`.
+    /// segments, which is no topic, is a [STOMP destination](crate::Via::Stomp) and keeps its first `/`; with `socketio` it is a namespace,
+    /// and the segments are those of the topic.
     pub fn topic(&self) -> Option<String> {
         let encoded = match self.scheme {
             Scheme::Http | Scheme::Ws => {
@@ -75,6 +79,7 @@ impl Target {
                 destination if destination.contains('/') => &self.path,
                 topic => topic,
             },
+            Scheme::SocketIo => &self.path.strip_prefix('/')?.replace('/', "."),
         };
         if encoded.is_empty() {
             None
@@ -107,6 +112,11 @@ impl Target {
         format!("{}/stomp", self.prefix())
     }
 
+    /// The path of the endpoint for Socket.IO.
+    pub fn socketio_path(&self) -> String {
+        format!("{}/socket.io/", self.prefix())
+    }
+
     /// Path and query for a request, at least `/`.
     pub fn path_and_query(&self) -> String {
         let path = if self.path.is_empty() { "/" } else { &self.path };
@@ -134,11 +144,12 @@ impl Target {
                     .path
                     .rfind(TOPICS)
                     .map_or(self.path.as_str(), |at| &self.path[..at]);
-                let own = ["/pogu", "/stomp"];
+                let path = path.trim_end_matches('/');
+                let own = ["/pogu", "/stomp", "/socket.io"];
                 let before = own.iter().find_map(|own| path.strip_suffix(own));
                 before.unwrap_or(path).trim_end_matches('/')
             }
-            Scheme::Tcp | Scheme::Udp | Scheme::Stomp => "",
+            Scheme::Tcp | Scheme::Udp | Scheme::Stomp | Scheme::SocketIo => "",
         }
     }
 }
@@ -163,6 +174,7 @@ impl FromStr for Target {
             Some(("tcp", rest)) => (Scheme::Tcp, rest),
             Some(("udp", rest)) => (Scheme::Udp, rest),
             Some(("stomp", rest)) => (Scheme::Stomp, rest),
+            Some(("socketio", rest)) => (Scheme::SocketIo, rest),
             Some((scheme @ ("https" | "wss"), _)) => {
                 return Err(Error::TlsMissing {
                     scheme: scheme.to_owned(),
@@ -170,7 +182,7 @@ impl FromStr for Target {
             }
             Some((other, _)) => {
                 return Err(bad(&format!(
-                    "{other:?} is no scheme; there are http, ws, tcp, udp and stomp"
+                    "{other:?} is no scheme; there are http, ws, tcp, udp, stomp and socketio"
                 )));
             }
         };
@@ -313,6 +325,16 @@ mod tests {
             ),
             ("tcp://h/topic/a%20b", Scheme::Tcp, "h", 7070, Some("/topic/a b")),
             ("stomp://h/", Scheme::Stomp, "h", 7070, None),
+            ("socketio://h/chat", Scheme::SocketIo, "h", 7070, Some("chat")),
+            (
+                "socketio://h:1/orders/seoul?transport=polling",
+                Scheme::SocketIo,
+                "h",
+                1,
+                Some("orders.seoul"),
+            ),
+            ("socketio://h/", Scheme::SocketIo, "h", 7070, None),
+            ("socketio://h", Scheme::SocketIo, "h", 7070, None),
             ("localhost", Scheme::Http, "localhost", 7070, None),
             ("localhost:81/topics/x", Scheme::Http, "localhost", 81, Some("x")),
         ] {
@@ -361,6 +383,16 @@ mod tests {
         assert_eq!(parse("http://h/live/topics/a").stomp_path(), "/live/stomp");
         assert_eq!(parse("ws://h/live/stomp").stomp_path(), "/live/stomp");
         assert_eq!(parse("stomp://h/queue/jobs").topic_path("x"), "/topics/x");
+        assert_eq!(
+            parse("http://h/live/topics/a").socketio_path(),
+            "/live/socket.io/"
+        );
+        assert_eq!(
+            parse("ws://h/live/socket.io/").socketio_path(),
+            "/live/socket.io/"
+        );
+        assert_eq!(parse("ws://h/socket.io").socketio_path(), "/socket.io/");
+        assert_eq!(parse("socketio://h/chat/room").socketio_path(), "/socket.io/");
         assert_eq!(parse("tcp://h/chat").topic_path("x"), "/topics/x");
     }
 

@@ -24,13 +24,16 @@ pub enum Via {
     /// STOMP: over a WebSocket with `http` and `ws` URLs, else over TCP. Its destinations are `/topic/T` for a topic or pattern, and
     /// any name that begins with `/` as it is: `/queue/jobs` is a queue, from which each message goes to one subscriber.
     Stomp,
+    /// Socket.IO: over a WebSocket, or over polls where none opens. Messages are events of the namespace `/`, in which a pogu server
+    /// takes `subscribe` and `publish`. With `?transport=polling` or `?transport=websocket` in the URL it is by no other.
+    SocketIo,
     /// What works best: subscribing tries WebSocket, stream, long poll and poll in this order, publishing is HTTP.
     Auto,
 }
 
 impl Via {
     /// Every way, in the order in which help texts list them.
-    pub const ALL: [Via; 10] = [
+    pub const ALL: [Via; 11] = [
         Via::Auto,
         Via::Http,
         Via::Sse,
@@ -41,6 +44,7 @@ impl Via {
         Via::Tcp,
         Via::Udp,
         Via::Stomp,
+        Via::SocketIo,
     ];
 
     /// The name used on the command line.
@@ -55,6 +59,7 @@ impl Via {
             Via::Tcp => "tcp",
             Via::Udp => "udp",
             Via::Stomp => "stomp",
+            Via::SocketIo => "socketio",
             Via::Auto => "auto",
         }
     }
@@ -80,7 +85,7 @@ impl FromStr for Via {
 /// A name that is no [`Via`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no way of carrying messages; there are auto, http, sse, stream, longpoll, poll, ws, tcp, udp and stomp"
+    "{0:?} is no way of carrying messages; there are auto, http, sse, stream, longpoll, poll, ws, tcp, udp, stomp and socketio"
 )]
 pub struct UnknownVia(String);
 

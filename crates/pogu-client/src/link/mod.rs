@@ -3,6 +3,7 @@
 mod body;
 mod pogu;
 mod poll;
+mod socketio;
 mod sse;
 mod stomp;
 mod stream;
@@ -20,6 +21,7 @@ use self::sse::SseLink;
 use self::stream::StreamLink;
 
 pub(crate) use self::pogu::PoguLink;
+pub(crate) use self::socketio::SocketIoLink;
 pub(crate) use self::stomp::StompLink;
 pub(crate) use self::udp::UdpLink;
 
@@ -55,6 +57,7 @@ pub(crate) enum Link {
     Pogu(Box<PoguLink>),
     Udp(UdpLink),
     Stomp(Box<StompLink>),
+    SocketIo(Box<SocketIoLink>),
 }
 
 impl Link {
@@ -82,6 +85,7 @@ impl Link {
                 };
                 Link::Stomp(Box::new(StompLink::open(plan, after, ack).await?))
             }
+            Via::SocketIo => Link::SocketIo(Box::new(SocketIoLink::open(plan, after).await?)),
             Via::Http | Via::Auto => {
                 return Err(Error::Unsupported(format!(
                     "{via} is no way to subscribe; try stream, sse or longpoll"
@@ -99,6 +103,7 @@ impl Link {
             Link::Pogu(link) => link.next().await,
             Link::Udp(link) => link.next(plan).await,
             Link::Stomp(link) => link.next().await,
+            Link::SocketIo(link) => link.next().await,
         }
     }
 
@@ -117,6 +122,7 @@ impl Link {
             Link::Pogu(link) => link.close().await,
             Link::Udp(link) => link.close(plan).await,
             Link::Stomp(link) => link.close().await,
+            Link::SocketIo(link) => link.close().await,
         }
     }
 }

@@ -5,6 +5,7 @@ use pogu_proto::stomp::Request;
 
 use super::{Draft, Plan, Receipt};
 use crate::conversation::{Conversation, Reply};
+use crate::socketio::{self, SocketIoConversation};
 use crate::stomp::{Heard, StompConversation, destination, ended};
 use crate::{Error, Via};
 
@@ -17,6 +18,7 @@ pub(super) enum Line {
         /// Messages sent so far; the number is what RECEIPT names.
         sent: u64,
     },
+    SocketIo(Box<SocketIoConversation>),
 }
 
 /// What became of one message.
@@ -44,6 +46,7 @@ impl Line {
                 conversation: Box::new(StompConversation::open(target, options).await?),
                 sent: 0,
             },
+            Via::SocketIo => Line::SocketIo(Box::new(SocketIoConversation::open(target, options).await?)),
             Via::Tcp => Line::Pogu(Conversation::tcp(target, options).await?),
             _ => Line::Pogu(Conversation::ws(target, options).await?),
         })
@@ -67,6 +70,7 @@ impl Line {
                 });
                 *sent
             }
+            Line::SocketIo(conversation) => conversation.publish(draft, Some(key)),
         }
     }
 
@@ -75,6 +79,7 @@ impl Line {
         match self {
             Line::Pogu(conversation) => conversation.backlog(),
             Line::Stomp { conversation, .. } => conversation.backlog(),
+            Line::SocketIo(conversation) => conversation.backlog(),
         }
     }
 
@@ -84,6 +89,7 @@ impl Line {
             let answer = match self {
                 Line::Pogu(conversation) => of_reply(conversation.next().await?),
                 Line::Stomp { conversation, .. } => of_heard(conversation.next().await?)?,
+                Line::SocketIo(conversation) => of_event(conversation.next().await?)?,
             };
             if let Some(answer) = answer {
                 return Ok(answer);
@@ -96,6 +102,7 @@ impl Line {
         match self {
             Line::Pogu(conversation) => conversation.close().await,
             Line::Stomp { conversation, .. } => conversation.close().await,
+            Line::SocketIo(conversation) => conversation.close().await,
         }
     }
 }
@@ -142,5 +149,17 @@ fn of_heard(heard: Heard) -> Result<Option<Answer>, Error> {
             None => Err(ended(&message, &why)),
         },
         Heard::Connected | Heard::Message(_) => Ok(None),
+    }
+}
+
+fn of_event(heard: socketio::Heard) -> Result<Option<Answer>, Error> {
+    match heard {
+        socketio::Heard::Answer { id, result } => Ok(Some(Answer {
+            seq: id,
+            result: result.map(|answer| Receipt {
+                cursor: answer.cursor,
+            }),
+        })),
+        socketio::Heard::Message(_) | socketio::Heard::Gap(_) => Ok(None),
     }
 }

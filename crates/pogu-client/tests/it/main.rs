@@ -25,7 +25,7 @@ use pogu_client::{Draft, Event, Message, Options, Publisher, Subscriber, Target,
 use tokio::time::timeout;
 
 /// Every way to subscribe but [`Via::Auto`] and [`Via::Udp`], which promises nothing.
-const RELIABLE: [Via; 7] = [
+const RELIABLE: [Via; 8] = [
     Via::Sse,
     Via::Stream,
     Via::LongPoll,
@@ -33,6 +33,7 @@ const RELIABLE: [Via; 7] = [
     Via::Ws,
     Via::Tcp,
     Via::Stomp,
+    Via::SocketIo,
 ];
 
 /// Longer than anything here takes; a test that waits so long fails.

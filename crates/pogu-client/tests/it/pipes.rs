@@ -36,6 +36,12 @@ async fn a_topic_is_a_pipe_over_every_scheme() {
         (format!("http://{at}/topics/pipe.sse"), Via::Sse),
         (format!("stomp://{at}/pipe.stomp"), Via::Auto),
         (format!("ws://{at}/topics/pipe.stomp.ws"), Via::Stomp),
+        (format!("socketio://{at}/pipe/socketio"), Via::Auto),
+        (format!("http://{at}/topics/pipe.socketio.http"), Via::SocketIo),
+        (
+            format!("socketio://{at}/pipe/socketio/polls?transport=polling"),
+            Via::Auto,
+        ),
     ] {
         let mut pipe = open(&url, via, options()).await.unwrap();
         for line in ["one", "", "zwei ü"] {
@@ -74,11 +80,21 @@ async fn a_url_without_a_topic_is_refused_where_it_needs_one() {
         .await
         .unwrap_err();
     assert!(matches!(&error, Error::BadUrl { .. }), "{error}");
-    for url in ["stomp://{}", "stomp://{}/", "ws://{}/stomp"] {
+    for (url, via, example) in [
+        ("stomp://{}", Via::Auto, "/queue/jobs"),
+        ("stomp://{}/", Via::Stomp, "/queue/jobs"),
+        ("ws://{}/stomp", Via::Stomp, "/queue/jobs"),
+        ("socketio://{}", Via::Auto, "socketio://127.0.0.1:7070/chat"),
+        (
+            "ws://{}/socket.io/",
+            Via::SocketIo,
+            "socketio://127.0.0.1:7070/chat",
+        ),
+    ] {
         let url = url.replace("{}", &harbour.address.to_string());
-        let error = open(&url, Via::Stomp, options()).await.unwrap_err();
+        let error = open(&url, via, options()).await.unwrap_err();
         assert!(
-            error.to_string().contains("/queue/jobs"),
+            error.to_string().contains(example),
             "{url}: it says how to name one: {error}"
         );
     }
@@ -98,6 +114,11 @@ async fn the_life_of_each_socket_is_traced() {
         (format!("ws://{at}/topics/traced"), Transport::Tcp),
         (format!("http://{at}/topics/traced"), Transport::Tcp),
         (format!("stomp://{at}/traced"), Transport::Tcp),
+        (format!("socketio://{at}/traced"), Transport::Tcp),
+        (
+            format!("socketio://{at}/traced?transport=polling"),
+            Transport::Tcp,
+        ),
     ] {
         let steps = Arc::new(Mutex::new(Vec::<TraceStep>::new()));
         let kept = steps.clone();
@@ -115,11 +136,19 @@ async fn the_life_of_each_socket_is_traced() {
                 .iter()
                 .all(|step| step.remote == at && step.transport == transport)
         );
-        // HTTP has a socket for each direction; their ports, known after the first step, tell them apart.
+        // HTTP has a socket for each direction, and so have polls; their ports, known after the first step, tell them apart.
         let mut ports: Vec<_> = steps.iter().filter_map(|step| Some(step.local?.port())).collect();
         ports.sort();
         ports.dedup();
-        assert_eq!(ports.len(), if url.starts_with("http") { 2 } else { 1 }, "{url}");
+        assert_eq!(
+            ports.len(),
+            if url.starts_with("http") || url.contains("polling") {
+                2
+            } else {
+                1
+            },
+            "{url}"
+        );
         assert_eq!(
             steps.iter().filter(|step| step.call == Call::Socket).count(),
             ports.len(),

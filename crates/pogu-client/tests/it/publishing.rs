@@ -7,7 +7,15 @@ use crate::proxy::{Fate, Mood, Proxy};
 use crate::server::Harbour;
 use crate::{PATIENCE, draft, history, options, target};
 
-const WAYS: [Via; 6] = [Via::Http, Via::Auto, Via::Ws, Via::Tcp, Via::Udp, Via::Stomp];
+const WAYS: [Via; 7] = [
+    Via::Http,
+    Via::Auto,
+    Via::Ws,
+    Via::Tcp,
+    Via::Udp,
+    Via::Stomp,
+    Via::SocketIo,
+];
 
 #[tokio::test]
 async fn many_are_published_in_order() {
@@ -85,7 +93,7 @@ async fn a_refused_message_does_not_hold_up_the_others() {
 #[tokio::test]
 async fn an_idle_publisher_finds_its_server_again() {
     let harbour = Harbour::start();
-    for via in [Via::Http, Via::Ws, Via::Tcp, Via::Stomp] {
+    for via in [Via::Http, Via::Ws, Via::Tcp, Via::Stomp, Via::SocketIo] {
         let topic = format!("idle.{via}");
         let proxy = Proxy::start(harbour.address, vec![Fate::Whole]).await;
         let mut publisher = Publisher::connect(&target(proxy.address), via, options())
@@ -165,7 +173,7 @@ async fn ways_that_only_receive_are_refused() {
 #[tokio::test]
 async fn a_message_above_the_limit_is_refused_and_the_others_pass() {
     let harbour = Harbour::with("[limits]\nmessage = \"10KiB\"\n");
-    for via in [Via::Http, Via::Ws, Via::Tcp, Via::Stomp] {
+    for via in [Via::Http, Via::Ws, Via::Tcp, Via::Stomp, Via::SocketIo] {
         let topic = format!("large.{via}");
         let mut publisher = Publisher::connect(&target(harbour.address), via, options())
             .await
@@ -181,7 +189,7 @@ async fn a_message_above_the_limit_is_refused_and_the_others_pass() {
         let error = results.remove(1).unwrap_err();
         assert!(error.is_final(), "{via}: {error}");
         assert!(
-            error.to_string().contains("10240") || via == Via::Ws,
+            error.to_string().contains("10240") || matches!(via, Via::Ws | Via::SocketIo),
             "{via}: {error}"
         );
         assert!(results.iter().all(Result::is_ok), "{via}: {results:?}");
