@@ -29,6 +29,7 @@ Examples:
   pogu bench fanout ws://127.0.0.1:7070/topics/bench --pid $(pidof pogu) --floor --rounds 3
   pogu bench fanout http://127.0.0.1:7070/topics/bench --via sse --rate 25
   pogu bench fanout ws://127.0.0.1:7070/topics/bench --via stomp
+  pogu bench fanout 'socketio://127.0.0.1:7070/bench?transport=polling'
   pogu bench echo 'ws://127.0.0.1:7070/topics/bench.{i}' --inflight 16
   pogu bench idle ws://127.0.0.1:7070/topics/bench --pid $(pidof pogu)
   pogu bench floor fanout --json";
@@ -112,11 +113,11 @@ pub(super) struct EchoLoad {
 
 #[derive(Clone, Debug, clap::Args, Serialize)]
 pub(super) struct FanoutArgs {
-    /// Where the subscribers connect: ws://, http://, tcp://HOST/TOPIC or stomp://HOST/TOPIC. `{i}` becomes the subscriber's
-    /// number
+    /// Where the subscribers connect: ws://, http://, tcp://HOST/TOPIC, stomp://HOST/TOPIC or socketio://HOST/NAMESPACE. `{i}` becomes
+    /// the subscriber's number
     pub(super) url: String,
-    /// Where messages are published: ws://, http:// (POST), tcp://HOST/TOPIC or stomp://HOST/TOPIC. As the subscribers'
-    /// without it, ws taking the place of http
+    /// Where messages are published: ws://, http:// (POST), tcp://HOST/TOPIC, stomp://HOST/TOPIC or socketio://HOST/NAMESPACE. As the
+    /// subscribers' without it, ws taking the place of http, and of polls a WebSocket
     #[arg(long, value_name = "URL")]
     pub(super) publish_url: Option<String>,
     /// How the subscribers receive. As the URL's scheme suggests without it, http being sse
@@ -159,7 +160,7 @@ pub(super) struct FanoutLoad {
 
 #[derive(Clone, Debug, clap::Args, Serialize)]
 pub(super) struct IdleArgs {
-    /// Where to connect: ws://, http:// or stomp://HOST/TOPIC. `{i}` becomes the subscriber's number
+    /// Where to connect: ws://, http://, stomp://HOST/TOPIC or socketio://HOST/NAMESPACE. `{i}` becomes the subscriber's number
     pub(super) url: String,
     /// How the subscribers receive. As the URL's scheme suggests without it, http being sse
     #[arg(long, value_enum)]

@@ -3,8 +3,8 @@
 use pogu_proto::ws::{Codec, Kind, Session, encode};
 
 use super::stamp::Stamp;
-use super::stomp;
 use super::wire::session;
+use super::{socketio, stomp};
 
 /// Writes messages of one size for one connection.
 #[derive(Debug)]
@@ -22,10 +22,10 @@ enum Form {
     Passed,
     /// Something before the message and something behind it.
     Wrapped(Vec<u8>, &'static [u8]),
-    /// All of a STOMP frame but its message, in a masked WebSocket text frame; and where it is put together.
-    StompWs {
+    /// The same in a masked WebSocket text frame; and where it is put together.
+    WrappedWs {
         session: Session,
-        head: Vec<u8>,
+        around: (Vec<u8>, &'static [u8]),
         frame: Vec<u8>,
     },
 }
@@ -56,9 +56,18 @@ impl Framing {
 
     /// A STOMP frame in a WebSocket frame.
     pub(super) fn stomp_ws(destination: &str, size: usize) -> Framing {
-        let form = Form::StompWs {
+        Framing::wrapped_ws((stomp::send_head(destination, size), b"\0"), size)
+    }
+
+    /// An event of Socket.IO in a WebSocket frame.
+    pub(super) fn socketio(namespace: &str, size: usize) -> Framing {
+        Framing::wrapped_ws(socketio::around(namespace), size)
+    }
+
+    fn wrapped_ws(around: (Vec<u8>, &'static [u8]), size: usize) -> Framing {
+        let form = Form::WrappedWs {
             session: session(),
-            head: stomp::send_head(destination, size),
+            around,
             frame: Vec::new(),
         };
         Framing::new(form, size)
@@ -83,9 +92,13 @@ impl Framing {
         stamp.write(&mut self.message);
         match &mut self.form {
             Form::Ws(session) => session.send(Kind::Text, &self.message, codec, out),
-            Form::StompWs { session, head, frame } => {
+            Form::WrappedWs {
+                session,
+                around: (head, tail),
+                frame,
+            } => {
                 frame.clear();
-                for part in [head, &self.message, &b"\0"[..]] {
+                for part in [head, &self.message, *tail] {
                     frame.extend_from_slice(part);
                 }
                 session.send(Kind::Text, frame, codec, out);

@@ -23,6 +23,7 @@ mod process;
 mod progress;
 mod publisher;
 mod report;
+mod socketio;
 mod stamp;
 mod stomp;
 mod target;

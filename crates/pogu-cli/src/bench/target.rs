@@ -7,8 +7,9 @@ use clap::ValueEnum;
 use pogu_proto::ws::{ClientHandshake, Request};
 
 use super::framing::Framing;
+use super::socketio::Polls;
 use super::stomp::{Joining, PROTOCOLS};
-use super::wire::{Decoder, Response};
+use super::wire::{Decoder, Over, Response};
 
 /// The key of every WebSocket handshake. It protects the caches of browsers, and here is neither.
 const KEY: [u8; 16] = *b"the sample nonce";
@@ -32,6 +33,8 @@ pub(super) enum Via {
     Tcp,
     /// STOMP, over a WebSocket with ws:// and http://, else over TCP.
     Stomp,
+    /// Socket.IO, over a WebSocket, or with ?transport=polling in the URL over polls.
+    Socketio,
     /// WebSocket frames without a handshake, from the floor.
     #[value(skip)]
     Frames,
@@ -55,6 +58,7 @@ enum Scheme {
     Http,
     Tcp,
     Stomp,
+    SocketIo,
 }
 
 impl Target {
@@ -67,7 +71,8 @@ impl Target {
             "http" => (Scheme::Http, 80),
             "tcp" => (Scheme::Tcp, 7070),
             "stomp" => (Scheme::Stomp, 7070),
-            _ => bail!("{url}: the scheme must be ws, http, tcp or stomp"),
+            "socketio" => (Scheme::SocketIo, 7070),
+            _ => bail!("{url}: the scheme must be ws, http, tcp, stomp or socketio"),
         };
         let (authority, path) = match rest.find(['/', '?']) {
             Some(at) => rest.split_at(at),
@@ -112,6 +117,7 @@ impl Target {
             Scheme::Tcp if self.is_bare() => Via::Raw,
             Scheme::Tcp => Via::Tcp,
             Scheme::Stomp => Via::Stomp,
+            Scheme::SocketIo => Via::Socketio,
         }
     }
 
@@ -149,6 +155,7 @@ impl Target {
                 Framing::post(&path, host, size)
             }
             Scheme::Tcp if self.is_bare() => Framing::raw(size),
+            Scheme::SocketIo => Framing::socketio(&self.namespace(n), size),
             Scheme::Tcp | Scheme::Stomp => Framing::line(&self.topic(n), size),
         }
     }
@@ -156,7 +163,9 @@ impl Target {
     /// What connection `n` says first to receive by `via` messages of `size` bytes, and how to read what follows.
     pub(super) fn subscription(&self, n: usize, via: Via, size: usize) -> anyhow::Result<(Vec<u8>, Decoder)> {
         let accept = match via {
-            Via::Ws => return self.websocket(&self.path(n), None),
+            Via::Ws => return self.websocket(&self.path(n), Over::Nothing),
+            Via::Socketio if self.asks_for_polls() => return self.polls(n),
+            Via::Socketio => return self.socketio(n),
             Via::Stomp => return self.stomp(Some(self.destination(n))),
             Via::Tcp => {
                 let greeting = format!("SUB {}\n", self.topic(n)).into_bytes();
@@ -177,8 +186,9 @@ impl Target {
     /// What the publisher says first.
     pub(super) fn publication(&self) -> anyhow::Result<(Vec<u8>, Decoder)> {
         match self.scheme {
-            Scheme::Ws => self.websocket(&self.path(0), None),
+            Scheme::Ws => self.websocket(&self.path(0), Over::Nothing),
             Scheme::Stomp => self.stomp(None),
+            Scheme::SocketIo => self.socketio(0),
             Scheme::Http | Scheme::Tcp => Ok((Vec::new(), Decoder::Answers)),
         }
     }
@@ -194,16 +204,19 @@ impl Target {
         self.get(&format!("{path}{mark}{query}"), "application/json")
     }
 
-    fn websocket(&self, path: &str, joining: Option<Box<Joining>>) -> anyhow::Result<(Vec<u8>, Decoder)> {
+    fn websocket(&self, path: &str, over: Over) -> anyhow::Result<(Vec<u8>, Decoder)> {
         let request = Request {
             host: &self.authority,
             path,
-            protocols: if joining.is_some() { &PROTOCOLS } else { &[] },
+            protocols: match over {
+                Over::Stomp(_) => &PROTOCOLS,
+                Over::Nothing | Over::SocketIo(_) => &[],
+            },
             ..Request::default()
         };
         let mut greeting = Vec::new();
         let handshake = ClientHandshake::new(&request, KEY, &mut greeting)?;
-        Ok((greeting, Decoder::Handshake(Box::new(handshake), joining)))
+        Ok((greeting, Decoder::Handshake(Box::new(handshake), over)))
     }
 
     /// Joins a STOMP server, and subscribes to a destination.
@@ -212,10 +225,34 @@ impl Target {
         if !self.is_over_http() {
             return Ok((joining.start(), Decoder::Joining(joining)));
         }
+        self.websocket(&format!("{}/stomp", self.prefix()?), Over::Stomp(joining))
+    }
+
+    /// Joins a namespace of a Socket.IO server over a WebSocket.
+    fn socketio(&self, n: usize) -> anyhow::Result<(Vec<u8>, Decoder)> {
+        let path = format!("{}/socket.io/?EIO=4&transport=websocket", self.prefix()?);
+        self.websocket(&path, Over::SocketIo(self.namespace(n)))
+    }
+
+    /// The same over polls.
+    fn polls(&self, n: usize) -> anyhow::Result<(Vec<u8>, Decoder)> {
+        let path = format!("{}/socket.io/?EIO=4&transport=polling", self.prefix()?);
+        let polls = Polls::new(&self.authority, path, self.namespace(n));
+        Ok((polls.poll(), Decoder::Polls(Box::new(polls))))
+    }
+
+    fn asks_for_polls(&self) -> bool {
+        let query = self.path.split_once('?').map_or("", |(_, query)| query);
+        query.split('&').any(|pair| pair == "transport=polling")
+    }
+
+    /// What stands before the server's own paths.
+    fn prefix(&self) -> anyhow::Result<&str> {
+        if !self.is_over_http() {
+            return Ok("");
+        }
         let prefix = self.path.rfind(TOPICS).map(|at| &self.path[..at]);
-        let prefix = prefix
-            .with_context(|| format!("{}: STOMP needs a topic, as in ws://HOST/topics/TOPIC", self.path))?;
-        self.websocket(&format!("{prefix}/stomp"), Some(joining))
+        prefix.with_context(|| format!("{}: there is no topic, as in ws://HOST/topics/TOPIC", self.path))
     }
 
     fn get(&self, path: &str, accept: &str) -> Vec<u8> {
@@ -239,6 +276,14 @@ impl Target {
             path.to_owned()
         } else {
             format!("/topic/{}", self.topic(n))
+        }
+    }
+
+    /// What Socket.IO calls the topic.
+    fn namespace(&self, n: usize) -> String {
+        match self.scheme {
+            Scheme::SocketIo => self.path(n).split('?').next().unwrap_or_default().to_owned(),
+            _ => format!("/{}", self.topic(n)),
         }
     }
 

@@ -11,6 +11,7 @@ use pogu_proto::ws::{ClientHandshake, Codec, Event, Limits, Role, Session};
 use pogu_proto::{Reader, Time};
 
 use super::http::{self, Body};
+use super::socketio::{self, Polls};
 use super::stamp::{self, Stamp};
 use super::stomp::Joining;
 
@@ -41,12 +42,18 @@ pub(super) enum Unit<'a> {
 /// One connection's place in what it receives.
 #[derive(Debug)]
 pub(super) enum Decoder {
-    /// Before the answer to a WebSocket handshake, and a STOMP server's over it.
-    Handshake(Box<ClientHandshake>, Option<Box<Joining>>),
+    /// Before the answer to a WebSocket handshake.
+    Handshake(Box<ClientHandshake>, Over),
     /// Before a STOMP server has answered.
     Joining(Box<Joining>),
     /// STOMP frames.
     Stomp,
+    /// Before a Socket.IO server has answered.
+    Entering(Box<socketio::Joining>),
+    /// Packets of Engine.IO in WebSocket frames.
+    Packets(Session),
+    /// The same in answers to polls.
+    Polls(Box<Polls>),
     /// WebSocket frames.
     Frames(Session),
     /// Messages of one size and nothing else.
@@ -59,6 +66,16 @@ pub(super) enum Decoder {
     Stream(Response),
     /// One response after the other.
     LongPoll(Response),
+}
+
+/// What goes on over a WebSocket once it is open.
+#[derive(Debug)]
+pub(super) enum Over {
+    /// Messages as they are.
+    Nothing,
+    Stomp(Box<Joining>),
+    /// Socket.IO, in this namespace.
+    SocketIo(String),
 }
 
 /// A response: before its head, or within its body. `text` is what was decoded of the body and not yet looked through.
@@ -91,21 +108,24 @@ impl Decoder {
         mut found: impl FnMut(Unit<'_>),
     ) -> anyhow::Result<usize> {
         match self {
-            Decoder::Handshake(handshake, joining) => {
+            Decoder::Handshake(handshake, over) => {
                 let all = bytes.len();
                 let mut input = Reader::new(bytes);
                 if handshake.receive(&mut input)?.is_none() {
                     return Ok(all);
                 }
                 let frames = session();
-                *self = match joining.take() {
-                    None => {
+                *self = match std::mem::replace(over, Over::Nothing) {
+                    Over::Nothing => {
                         found(Unit::Ready);
                         Decoder::Frames(frames)
                     }
-                    Some(mut joining) => {
+                    Over::Stomp(mut joining) => {
                         joining.start_over(frames, codec, out);
                         Decoder::Joining(joining)
+                    }
+                    Over::SocketIo(namespace) => {
+                        Decoder::Entering(Box::new(socketio::Joining::new(namespace, frames)))
                     }
                 };
                 let at = all - input.rest().len();
@@ -117,6 +137,17 @@ impl Decoder {
                 *self = next;
                 Ok(at + self.decode(&mut bytes[at..], codec, out, found)?)
             }
+            Decoder::Entering(joining) => {
+                let (at, joined) = joining.read(bytes, codec, out, &mut found)?;
+                let Some(frames) = joined else { return Ok(at) };
+                *self = Decoder::Packets(frames);
+                Ok(at + self.decode(&mut bytes[at..], codec, out, found)?)
+            }
+            Decoder::Packets(session) => {
+                socketio::read_packets(session, bytes, codec, out, found)?;
+                Ok(bytes.len())
+            }
+            Decoder::Polls(polls) => polls.read(bytes, out, found),
             Decoder::Stomp => Ok(stamp::scan(bytes, |stamp| found(Unit::Message(stamp)))),
             Decoder::Frames(session) => {
                 let all = bytes.len();
@@ -180,14 +211,11 @@ impl Decoder {
             Decoder::LongPoll(response) => {
                 let mut at = 0;
                 loop {
-                    let (n, _) = response.read(&bytes[at..])?;
+                    let (n, answer) = response.whole(&bytes[at..])?;
                     at += n;
-                    if response.body != Some(Body::Done) {
-                        return Ok(at);
-                    }
-                    stamp::scan(&response.text, |stamp| found(Unit::Message(stamp)));
-                    found(Unit::Next(next_cursor(&response.text)?));
-                    *response = Response::default();
+                    let Some(answer) = answer else { return Ok(at) };
+                    stamp::scan(&answer, |stamp| found(Unit::Message(stamp)));
+                    found(Unit::Next(next_cursor(&answer)?));
                 }
             }
         }
@@ -195,6 +223,13 @@ impl Decoder {
 }
 
 impl Response {
+    /// Reads on; returns how many bytes are done with and, when it has come whole, the body. Then the next one can be read.
+    pub(super) fn whole(&mut self, bytes: &[u8]) -> anyhow::Result<(usize, Option<Vec<u8>>)> {
+        let (at, _) = self.read(bytes)?;
+        let is_whole = self.body == Some(Body::Done);
+        Ok((at, is_whole.then(|| std::mem::take(self).text)))
+    }
+
     /// Reads on; returns how many bytes are done with and whether the head came with them.
     fn read(&mut self, bytes: &[u8]) -> anyhow::Result<(usize, bool)> {
         let mut at = 0;
@@ -253,7 +288,7 @@ fn read_frames(
 }
 
 /// A message that the server put something around, or several.
-fn wrapped(payload: &[u8], found: &mut impl FnMut(Unit<'_>)) {
+pub(super) fn wrapped(payload: &[u8], found: &mut impl FnMut(Unit<'_>)) {
     let mut none = true;
     stamp::scan(payload, |stamp| {
         none = false;

@@ -42,10 +42,9 @@ fn serve() -> SocketAddr {
 fn fan_out_by_every_way() {
     let address = serve();
     let target = |scheme: &str, topic: &str| {
-        let path = if scheme == "tcp" || scheme == "stomp" {
-            topic.to_owned()
-        } else {
-            format!("topics/{topic}")
+        let path = match scheme {
+            "ws" | "http" => format!("topics/{topic}"),
+            _ => topic.to_owned(),
         };
         Target::parse(&format!("{scheme}://{address}/{path}")).unwrap()
     };
@@ -59,6 +58,10 @@ fn fan_out_by_every_way() {
         (Via::Stomp, "http", "tcp"),
         (Via::Stomp, "tcp", "ws"),
         (Via::Stomp, "stomp", "stomp"),
+        (Via::Socketio, "socketio", "socketio"),
+        (Via::Socketio, "ws", "ws"),
+        (Via::Socketio, "http", "http"),
+        (Via::Socketio, "tcp", "stomp"),
     ]
     .into_iter()
     .enumerate()
@@ -68,6 +71,32 @@ fn fan_out_by_every_way() {
             &stage(target(subscribe, &topic), via, target(publish, &topic)),
             STALL,
         );
+        assert_faultless(&measured, u64::from(super::MESSAGES), super::SUBSCRIBERS);
+    }
+}
+
+#[test]
+fn fan_out_to_clients_that_poll() {
+    let address = serve();
+    for (n, (subscribe, publish)) in [
+        (
+            "socketio://{}/bench/N?transport=polling",
+            "ws://{}/topics/bench.N",
+        ),
+        (
+            "http://{}/topics/bench.N?transport=polling",
+            "socketio://{}/bench/N",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let target = |url: &str| {
+            let url = url.replace("{}", &address.to_string());
+            Target::parse(&url.replace('N', &n.to_string())).unwrap()
+        };
+        let stage = stage(target(subscribe), Via::Socketio, target(publish));
+        let measured = fan_out(&stage, STALL);
         assert_faultless(&measured, u64::from(super::MESSAGES), super::SUBSCRIBERS);
     }
 }
@@ -126,6 +155,11 @@ fn idle_connections_by_every_way() {
         (format!("http://{address}/topics/idle"), Via::Longpoll),
         (format!("ws://{address}/topics/idle"), Via::Stomp),
         (format!("stomp://{address}/idle"), Via::Stomp),
+        (format!("socketio://{address}/idle"), Via::Socketio),
+        (
+            format!("socketio://{address}/idle?transport=polling"),
+            Via::Socketio,
+        ),
     ] {
         let settle = std::time::Duration::from_millis(10);
         let pid = vec![std::process::id()];

@@ -254,3 +254,112 @@ fn what_stomp_is_told_to_join() {
     let error = nowhere.subscription(0, Via::Stomp, SIZE).unwrap_err().to_string();
     assert!(error.contains("ws://HOST/topics/TOPIC"), "{error}");
 }
+
+const OPEN: &str =
+    r#"0{"sid":"S","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+
+fn socketio(url: &str) -> (Vec<u8>, Decoder) {
+    Target::parse(url)
+        .unwrap()
+        .subscription(7, Via::Socketio, SIZE)
+        .unwrap()
+}
+
+fn event(seq: u32) -> String {
+    wrap(r#"42/t,["message",""#, seq, r#""]"#)
+}
+
+#[test]
+fn socketio_packets_in_websocket_frames() {
+    let handshake = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    let mut all = handshake.as_bytes().to_vec();
+    let joined = r#"40/t,{"sid":"P"}"#;
+    for packet in [OPEN, "2", joined, &event(0), "2", r#"42/t,["gap",{}]"#, &event(1)] {
+        encode(Kind::Text, packet.as_bytes(), &mut all);
+    }
+    let mut expected = Vec::new();
+    let mut client = crate::bench::wire::session();
+    for packet in ["40/t,", "3", "3"] {
+        client.send(Kind::Text, packet.as_bytes(), &mut Codec::new(0), &mut expected);
+    }
+    for cut in 0..=all.len() {
+        let (_, decoder) = socketio("ws://127.0.0.1:1/topics/t");
+        let (found, rest, said) = decode(decoder, &[&all[..cut], &all[cut..]]).unwrap();
+        assert_eq!(
+            (found, rest),
+            (["ready", "0", "foreign", "1"].map(str::to_owned).to_vec(), 0),
+            "cut at {cut}"
+        );
+        assert_eq!(said.len(), expected.len(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn socketio_packets_in_polls() {
+    let answer = |text: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len());
+    let all = [
+        answer(OPEN),
+        answer("ok"),
+        answer(r#"40/t,{"sid":"P"}"#),
+        answer(&[&event(0), "2", &event(1)].join("\u{1e}")),
+        answer("ok"),
+        answer(&event(2)),
+        answer("6"),
+        answer("1"),
+    ]
+    .concat();
+    for cut in 0..=all.len() {
+        let (_, decoder) = socketio("socketio://127.0.0.1:1/t?transport=polling");
+        let (all, rest) = all.as_bytes().split_at(cut);
+        let (found, rest, said) = decode(decoder, &[all, rest]).unwrap();
+        let expected = ["ready", "0", "1", "2", "closed"];
+        assert_eq!(
+            (found, rest),
+            (expected.map(str::to_owned).to_vec(), 0),
+            "cut at {cut}"
+        );
+        let said = String::from_utf8(said).unwrap();
+        let requests: Vec<_> = said.lines().filter(|line| line.contains(" HTTP/1.1")).collect();
+        let expected = ["POST", "40/t,GET", "GET", "POST", "3GET", "GET", "GET", "GET"];
+        let expected =
+            expected.map(|begun| format!("{begun} /socket.io/?EIO=4&transport=polling&sid=S HTTP/1.1"));
+        assert_eq!(requests, expected, "cut at {cut}");
+    }
+}
+
+#[test]
+fn where_socketio_joins() {
+    for (url, path) in [
+        (
+            "ws://127.0.0.1:1/topics/t",
+            "/socket.io/?EIO=4&transport=websocket",
+        ),
+        (
+            "http://127.0.0.1:1/live/topics/t?transport=polling",
+            "/live/socket.io/?EIO=4&transport=polling",
+        ),
+        (
+            "socketio://127.0.0.1:1/a/b",
+            "/socket.io/?EIO=4&transport=websocket",
+        ),
+    ] {
+        let (greeting, _) = socketio(url);
+        let greeting = String::from_utf8(greeting).unwrap();
+        assert!(
+            greeting.starts_with(&format!("GET {path} HTTP/1.1\r\n")),
+            "{url}: {greeting}"
+        );
+    }
+    let answer = |text: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len());
+    let refused = [answer(OPEN), answer("ok"), answer(r#"44/a/7,{"message":"no"}"#)].concat();
+    let (_, decoder) = socketio("socketio://127.0.0.1:1/a/{i}?transport=polling");
+    let error = decode(decoder, &[refused.as_bytes()]).unwrap_err().to_string();
+    assert!(error.contains("refused /a/7: no"), "{error}");
+    let nowhere = Target::parse("ws://127.0.0.1:1/socket.io/").unwrap();
+    let error = nowhere
+        .subscription(0, Via::Socketio, SIZE)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("ws://HOST/topics/TOPIC"), "{error}");
+}
