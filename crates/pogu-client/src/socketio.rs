@@ -69,6 +69,7 @@ impl SocketIoConversation {
         let limits = Limits {
             attachments: 64,
             attachment_bytes: MESSAGE_BYTES_MAX,
+            depth: 128,
             ..Limits::default()
         };
         let mut conversation = Self {

@@ -239,7 +239,7 @@ impl Client {
 
 impl<'a> Open<'a> {
     fn parse(text: &'a str) -> Option<Self> {
-        json::check(text).ok()?;
+        json::check(text, json::DEPTH_MAX).ok()?;
         let (mut sid, mut upgrades, mut max_payload) = (None, "", 0);
         let (mut ping_interval, mut ping_timeout) = (None, None);
         for (key, value) in json::members(text) {

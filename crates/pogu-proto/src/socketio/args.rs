@@ -75,12 +75,12 @@ impl From<JsonError> for ArgsError {
 
 /// Checks that `text` is JSON in which each of `attachments`, of which there are at most 64, has its placeholder; without
 /// attachments there are no placeholders, whatever looks like one.
-pub(super) fn check(text: &str, attachments: usize) -> Result<(), ArgsError> {
+pub(super) fn check(text: &str, attachments: usize, depth_max: usize) -> Result<(), ArgsError> {
     if attachments == 0 {
-        return Ok(json::check(text)?);
+        return Ok(json::check(text, depth_max)?);
     }
-    let mut scanner = Scanner::new(text);
-    let mut open = [Object::default(); json::DEPTH_MAX];
+    let mut scanner = Scanner::new(text, depth_max);
+    let mut open = [Object::default(); json::LEVELS_MAX];
     let mut used = 0_u64;
     while let Some(token) = scanner.next()? {
         // What the token belongs to: what it opened is in that, and what it closed was.

@@ -28,7 +28,7 @@
 //! - In JSON with binary each object with a member `"_placeholder":true` stands for the binary message number `num`, 0 first, that
 //!   follows. Each of them is to be used once.
 //! - JSON is checked but never read: it is lent as it stands, and an event's arguments can be written elsewhere as they came.
-//!   At most 64 arrays and objects may lie in one another.
+//!   Only so many arrays and objects may lie in one another ([`Limits::depth`]).
 //!
 //! # Parts
 //!
@@ -75,6 +75,8 @@ pub struct Limits {
     pub attachments: usize,
     /// Bytes of all binary messages of a packet.
     pub attachment_bytes: usize,
+    /// Levels of arrays and objects in one another in the JSON of a packet, of which 128 are the most that can be.
+    pub depth: usize,
     /// From the beginning to the first namespace joined.
     pub connect_timeout: u64,
 }
@@ -86,6 +88,7 @@ impl Default for Limits {
             namespaces: 100,
             attachments: 10,
             attachment_bytes: 1 << 20,
+            depth: json::DEPTH_MAX,
             connect_timeout: 45_000,
         }
     }

@@ -81,8 +81,8 @@ pub enum PacketError {
     #[error("invalid JSON")]
     Json,
     /// The payload has arrays and objects too deep in one another.
-    #[error("JSON of more than {} levels", json::DEPTH_MAX)]
-    TooDeep,
+    #[error("JSON of more than {0} levels")]
+    TooDeep(usize),
     /// An event without a name, or with one that is reserved.
     #[error("invalid event name")]
     Name,
@@ -95,7 +95,7 @@ impl From<JsonError> for PacketError {
     fn from(error: JsonError) -> Self {
         match error {
             JsonError::Malformed => Self::Json,
-            JsonError::TooDeep => Self::TooDeep,
+            JsonError::TooDeep(levels) => Self::TooDeep(levels),
         }
     }
 }
@@ -159,9 +159,9 @@ impl<'a> Packet<'a> {
                 if id.is_some() {
                     return Err(PacketError::Id);
                 }
-                plain(kind, namespace, data)
+                plain(limits, kind, namespace, data)
             }
-            _ => with_args(kind, namespace, id, data, attachments),
+            _ => with_args(limits, kind, namespace, id, data, attachments),
         }
     }
 
@@ -205,9 +205,14 @@ impl<'a> Packet<'a> {
 }
 
 /// CONNECT, DISCONNECT and CONNECT_ERROR.
-fn plain<'a>(kind: u8, namespace: &'a str, data: Option<&'a str>) -> Result<Packet<'a>, PacketError> {
+fn plain<'a>(
+    limits: &Limits,
+    kind: u8,
+    namespace: &'a str,
+    data: Option<&'a str>,
+) -> Result<Packet<'a>, PacketError> {
     if let Some(data) = data {
-        json::check(data)?;
+        json::check(data, limits.depth)?;
     }
     match (kind, data) {
         (b'1', None) => Ok(Packet::Disconnect { namespace }),
@@ -220,6 +225,7 @@ fn plain<'a>(kind: u8, namespace: &'a str, data: Option<&'a str>) -> Result<Pack
 
 /// EVENT and ACK.
 fn with_args<'a>(
+    limits: &Limits,
     kind: u8,
     namespace: &'a str,
     id: Option<u64>,
@@ -227,7 +233,7 @@ fn with_args<'a>(
     attachments: usize,
 ) -> Result<Packet<'a>, PacketError> {
     let array = data.ok_or(PacketError::Payload)?;
-    args::check(array, attachments)?;
+    args::check(array, attachments, limits.depth)?;
     if !array.trim_start().starts_with('[') {
         return Err(PacketError::Payload);
     }

@@ -1,5 +1,8 @@
-/// Levels of arrays and objects in one another.
+/// Levels of arrays and objects in one another where nobody says how many.
 pub(crate) const DEPTH_MAX: usize = 64;
+
+/// The most of them that can be said.
+pub(crate) const LEVELS_MAX: usize = 128;
 
 /// Why a text is no JSON that is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -7,8 +10,8 @@ pub(crate) const DEPTH_MAX: usize = 64;
 pub(crate) enum JsonError {
     #[error("invalid JSON")]
     Malformed,
-    #[error("JSON of more than {DEPTH_MAX} levels")]
-    TooDeep,
+    #[error("JSON of more than {0} levels")]
+    TooDeep(usize),
 }
 
 /// A piece of a JSON text. Strings and keys are lent without their quotes, escapes and all.
@@ -34,8 +37,9 @@ pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
     /// A bit a level, that of the innermost lowest: whether it is an object.
-    levels: u64,
+    levels: u128,
     depth: usize,
+    depth_max: usize,
     expect: Expect,
 }
 
@@ -51,20 +55,22 @@ enum Expect {
     Nothing,
 }
 
-/// Checks that `text` is one value.
-pub(crate) fn check(text: &str) -> Result<(), JsonError> {
-    let mut scanner = Scanner::new(text);
+/// Checks that `text` is one value of at most `depth_max` levels.
+pub(crate) fn check(text: &str, depth_max: usize) -> Result<(), JsonError> {
+    let mut scanner = Scanner::new(text, depth_max);
     while scanner.next()?.is_some() {}
     Ok(())
 }
 
 impl<'a> Scanner<'a> {
-    pub(crate) fn new(text: &'a str) -> Self {
+    /// Of at most `depth_max` levels, or of [`LEVELS_MAX`].
+    pub(crate) fn new(text: &'a str, depth_max: usize) -> Self {
         Self {
             text,
             at: 0,
             levels: 0,
             depth: 0,
+            depth_max: depth_max.min(LEVELS_MAX),
             expect: Expect::Value,
         }
     }
@@ -115,12 +121,12 @@ impl<'a> Scanner<'a> {
     }
 
     fn begin(&mut self, is_object: bool) -> Result<(), JsonError> {
-        if self.depth == DEPTH_MAX {
-            return Err(JsonError::TooDeep);
+        if self.depth == self.depth_max {
+            return Err(JsonError::TooDeep(self.depth_max));
         }
         self.at += 1;
         self.depth += 1;
-        self.levels = self.levels << 1 | u64::from(is_object);
+        self.levels = self.levels << 1 | u128::from(is_object);
         self.expect = if is_object {
             Expect::Member
         } else {

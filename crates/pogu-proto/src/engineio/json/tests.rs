@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn tokens(text: &str) -> Result<Vec<Token<'_>>, JsonError> {
-    let mut scanner = Scanner::new(text);
+    let mut scanner = Scanner::new(text, DEPTH_MAX);
     let mut tokens = Vec::new();
     while let Some(token) = scanner.next()? {
         tokens.push(token);
@@ -51,7 +51,7 @@ fn what_javascript_takes_is_taken() {
         "{\"a\":1,\"a\":2}",
         "\"\\/\\b\\f\\n\\r\\t\\\\\\u00e9\"",
     ] {
-        assert_eq!(check(text), Ok(()), "{text}");
+        assert_eq!(check(text, DEPTH_MAX), Ok(()), "{text}");
     }
 }
 
@@ -109,21 +109,27 @@ fn what_it_does_not_take_is_not() {
         "{\"a\":1]",
         "[[1]",
     ] {
-        assert_eq!(check(text), Err(JsonError::Malformed), "{text}");
+        assert_eq!(check(text, DEPTH_MAX), Err(JsonError::Malformed), "{text}");
     }
 }
 
 #[test]
 fn depth_is_bounded() {
     let nested = |open: &str, close: &str, levels| open.repeat(levels) + "1" + &close.repeat(levels);
-    for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"a\":", "}]")] {
-        let levels = DEPTH_MAX / open.chars().filter(|letter| "[{".contains(*letter)).count();
-        assert_eq!(check(&nested(open, close, levels)), Ok(()));
-        assert_eq!(check(&nested(open, close, levels + 1)), Err(JsonError::TooDeep));
+    for depth_max in [DEPTH_MAX, LEVELS_MAX] {
+        let too_deep = Err(JsonError::TooDeep(depth_max));
+        for (open, close) in [("[", "]"), ("{\"a\":", "}"), ("[{\"a\":", "}]")] {
+            let levels = depth_max / open.chars().filter(|letter| "[{".contains(*letter)).count();
+            assert_eq!(check(&nested(open, close, levels), depth_max), Ok(()));
+            assert_eq!(check(&nested(open, close, levels + 1), depth_max), too_deep);
+        }
+        assert_eq!(check(&"[".repeat(1_000_000), depth_max), too_deep);
+        // Side by side they are not in one another.
+        assert_eq!(check(&format!("[{}[]]", "[],".repeat(1000)), depth_max), Ok(()));
     }
-    assert_eq!(check(&"[".repeat(1_000_000)), Err(JsonError::TooDeep));
-    // Side by side they are not in one another.
-    assert_eq!(check(&format!("[{}[]]", "[],".repeat(1000))), Ok(()));
+    assert_eq!(check("[]", 0), Err(JsonError::TooDeep(0)));
+    let beyond = check(&"[".repeat(1_000_000), usize::MAX);
+    assert_eq!(beyond, Err(JsonError::TooDeep(LEVELS_MAX)));
 }
 
 #[test]
@@ -224,14 +230,14 @@ proptest! {
     #[test]
     fn it_agrees_with_another_parser(text in nearly_json()) {
         let other = serde_json::from_str::<&serde_json::value::RawValue>(&text).is_ok();
-        prop_assert_eq!(check(&text).is_ok(), other);
+        prop_assert_eq!(check(&text, DEPTH_MAX).is_ok(), other);
     }
 
     #[test]
     fn it_takes_what_another_writes(value in value()) {
         let text = value.to_string();
-        prop_assert_eq!(check(&text), Ok(()));
-        prop_assert_eq!(check(&serde_json::to_string_pretty(&value).unwrap()), Ok(()));
+        prop_assert_eq!(check(&text, DEPTH_MAX), Ok(()));
+        prop_assert_eq!(check(&serde_json::to_string_pretty(&value).unwrap(), DEPTH_MAX), Ok(()));
         if let serde_json::Value::Array(all) = &value {
             let parts: Vec<_> = array(&text).unwrap().map(str::to_owned).collect();
             prop_assert_eq!(parts, all.iter().map(ToString::to_string).collect::<Vec<_>>());
@@ -251,7 +257,7 @@ proptest! {
             let mut out = Vec::new();
             put(&text, &mut out);
             let written = String::from_utf8(out).unwrap();
-            prop_assert_eq!(check(&written), Ok(()));
+            prop_assert_eq!(check(&written, DEPTH_MAX), Ok(()));
             prop_assert_eq!(string(&written), Some(text.as_str().into()));
             prop_assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text.clone());
         }

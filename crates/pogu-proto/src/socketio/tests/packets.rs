@@ -349,18 +349,46 @@ fn limits_are_met_at_their_edge() {
     );
     let nested = |levels| format!("2[\"a\",{}{}]", "[".repeat(levels), "]".repeat(levels));
     assert!(parse(&nested(63)).is_ok());
-    assert_eq!(parse(&nested(64)), Err(PacketError::TooDeep));
+    assert_eq!(parse(&nested(64)), Err(PacketError::TooDeep(64)));
+    for (depth, most) in [(2, 2), (100, 100), (128, 128), (1000, 128)] {
+        let limits = Limits {
+            depth,
+            ..Limits::default()
+        };
+        assert!(Packet::parse(&limits, &nested(most - 1)).is_ok(), "{depth}");
+        assert_eq!(
+            Packet::parse(&limits, &nested(most)),
+            Err(PacketError::TooDeep(most)),
+            "{depth}"
+        );
+        let placed = |levels| {
+            let placeholder = r#"{"_placeholder":true,"num":0}"#;
+            format!(
+                "51-[\"a\",{}{placeholder}{}]",
+                "[".repeat(levels),
+                "]".repeat(levels)
+            )
+        };
+        if let Some(levels) = most.checked_sub(2) {
+            assert!(Packet::parse(&limits, &placed(levels)).is_ok(), "{depth}");
+        }
+        assert_eq!(
+            Packet::parse(&limits, &placed(most - 1)),
+            Err(PacketError::TooDeep(most)),
+            "{depth}"
+        );
+    }
     assert_eq!(
         parse(&format!("2{}", "[".repeat(1_000_000))),
-        Err(PacketError::TooDeep)
+        Err(PacketError::TooDeep(64))
     );
     assert_eq!(
         parse(&format!("51-{}", "[".repeat(1_000_000))),
-        Err(PacketError::TooDeep)
+        Err(PacketError::TooDeep(64))
     );
     assert_eq!(
         parse(&format!("0{}", "{\"a\":".repeat(1_000_000))),
-        Err(PacketError::TooDeep)
+        Err(PacketError::TooDeep(64))
     );
 }
 
