@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::thread::{self, JoinHandle};
 
 use pogu::config::Config;
-use pogu::{Server, ServerError};
+use pogu::{Endpoint, Server, ServerError};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -26,13 +26,25 @@ impl Running {
 
     /// With `config` in TOML; without a `[[listen]]` it listens on a port of its own.
     pub(crate) fn with(config: &str) -> Running {
+        Running::serving(config, &[])
+    }
+
+    /// The same, with code behind these paths.
+    pub(crate) fn serving(config: &str, endpoints: &[(&str, Endpoint)]) -> Running {
         let mut text = format!("lanes = 2\n{config}\n");
         if !config.contains("[[listen]]") {
             text.push_str("[[listen]]\naddress = \"127.0.0.1:0\"\n");
         }
         let config = Config::parse(&text, "test.toml").unwrap();
+        let builder = || {
+            let builder = Server::builder().config(config.clone());
+            let endpoints = endpoints.iter().cloned();
+            endpoints.fold(builder, |builder, (path, endpoint)| {
+                builder.endpoint(path, endpoint)
+            })
+        };
         let server = (0..10)
-            .find_map(|_| match Server::builder().config(config.clone()).bind() {
+            .find_map(|_| match builder().bind() {
                 Ok(server) => Some(server),
                 // The number that TCP was given may be another program's over UDP.
                 Err(ServerError::Listen { .. }) => None,
@@ -269,6 +281,26 @@ impl Http {
             return None;
         }
         Some(line.trim_end_matches('\n').to_owned())
+    }
+
+    /// Whether bytes have arrived that were not read yet, or the end.
+    pub(crate) fn is_answered(&self) -> bool {
+        let stream = self.stream.get_ref();
+        stream.set_nonblocking(true).unwrap();
+        let arrived = stream.peek(&mut [0]).is_ok();
+        stream.set_nonblocking(false).unwrap();
+        arrived || !self.stream.buffer().is_empty()
+    }
+
+    /// The next chunk of a body (RFC 9112 §7.1), `None` after the last.
+    pub(crate) fn chunk(&mut self) -> Option<String> {
+        let size = self.line().expect("a chunk");
+        let size = usize::from_str_radix(size.trim_end(), 16).unwrap();
+        let mut chunk = vec![0; size + 2];
+        self.stream.read_exact(&mut chunk).unwrap();
+        assert!(chunk.ends_with(b"\r\n"));
+        chunk.truncate(size);
+        (size > 0).then(|| String::from_utf8(chunk).unwrap())
     }
 
     /// Whether the server has ended the connection; what it still sends is thrown away.
