@@ -306,6 +306,8 @@ impl Lane {
         let slots: Vec<usize> = self.peers.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.end(slot, &Ending::ShuttingDown);
+            // One that has ended before may have stayed only for a client that asks again.
+            self.mark_dirty(slot);
         }
     }
 

@@ -3,6 +3,7 @@
 mod client;
 mod fixed;
 mod polls;
+mod shutdown;
 mod streams;
 mod websocket;
 
