@@ -68,6 +68,9 @@ impl Lane {
                     peer.mailbox = Some(waiting);
                 }
             }
+            if peer.mailbox.is_none() {
+                strings.append(&mut peer.farewell);
+            }
             let Carrier::SockJs(carrier) = &mut peer.carrier else {
                 return Progress::Parked;
             };

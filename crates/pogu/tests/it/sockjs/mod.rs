@@ -12,6 +12,8 @@ use pogu::config::{Size, SockJs};
 
 use crate::server::Running;
 
+pub(crate) use client::{Frame, SockJs as Client, Transport};
+
 /// Says what it hears.
 fn echo() -> Endpoint {
     Endpoint::new(|socket, message| socket.send(message.kind, message.payload))

@@ -7,6 +7,7 @@ use super::client::{Frame, Session, SockJs, Transport};
 use super::echo;
 use crate::PATIENCE;
 use crate::server::Running;
+use crate::stomp::Stomp;
 use crate::websocket::{Heard, Socket};
 use pogu::Endpoint;
 
@@ -59,6 +60,30 @@ fn every_receiver_hears_a_close_frame() {
     }
     assert_eq!(raw.hear(), Heard::Close(Some(1001)));
     drop((streams, raw));
+    join(server);
+}
+
+#[test]
+fn a_stomp_client_is_told_in_its_own_words_first() {
+    let mut server = Running::with(PATIENT);
+    let mut clients: Vec<Stomp> = Transport::ALL
+        .into_iter()
+        .filter(|transport| !transport.is_poll())
+        .map(|transport| Stomp::sockjs(&server, transport))
+        .collect();
+    let mut poller = Stomp::sockjs(&server, Transport::Xhr);
+    let mut poll = poller.client().session.wait(Transport::Xhr);
+    server.tell_to_stop();
+    for client in &mut clients {
+        client.is_refused("the server is shutting down");
+        assert_eq!(client.closed, Some(1001));
+    }
+    let last = poll.answer().text();
+    assert!(
+        last.starts_with("a[\"ERROR\\nmessage:the server is shutting down"),
+        "{last}"
+    );
+    drop(clients);
     join(server);
 }
 

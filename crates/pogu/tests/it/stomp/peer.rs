@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::server::{Running, connect};
+use crate::sockjs::{self, Transport};
 use crate::websocket::{Heard, Socket};
 
 /// A frame that arrived, its headers as they are meant.
@@ -47,6 +48,7 @@ impl Frame {
 enum Link {
     Tcp(TcpStream),
     WebSocket(Box<Socket>),
+    SockJs(Box<sockjs::Client>),
 }
 
 /// A conversation.
@@ -97,6 +99,15 @@ impl Stomp {
         Stomp::over(Link::WebSocket(Box::new(socket)))
     }
 
+    /// By SockJS, connected, in version 1.2.
+    #[track_caller]
+    pub(crate) fn sockjs(server: &Running, transport: Transport) -> Stomp {
+        let client = sockjs::Client::open(server, "/stomp", transport);
+        let mut stomp = Stomp::over(Link::SockJs(Box::new(client)));
+        stomp.connect("1.2", "");
+        stomp
+    }
+
     fn over(link: Link) -> Stomp {
         Stomp {
             link,
@@ -128,13 +139,21 @@ impl Stomp {
         match &mut self.link {
             Link::Tcp(stream) => stream,
             Link::WebSocket(socket) => &mut socket.stream,
+            Link::SockJs(_) => panic!("it is on none of its own"),
         }
     }
 
     pub(crate) fn socket(&mut self) -> &mut Socket {
         match &mut self.link {
-            Link::Tcp(_) => panic!("it is on TCP"),
             Link::WebSocket(socket) => socket,
+            _ => panic!("it is on no WebSocket"),
+        }
+    }
+
+    pub(crate) fn client(&mut self) -> &mut sockjs::Client {
+        match &mut self.link {
+            Link::SockJs(client) => client,
+            _ => panic!("it is on no SockJS"),
         }
     }
 
@@ -153,6 +172,7 @@ impl Stomp {
                 Ok(text) => socket.say(text),
                 Err(_) => socket.say_bytes(bytes),
             },
+            Link::SockJs(client) => client.say(std::str::from_utf8(bytes).expect("text")),
         }
     }
 
@@ -280,6 +300,17 @@ impl Stomp {
                 self.unheard.extend_from_slice(&bytes);
                 true
             }
+            Link::SockJs(client) => match client.hear_or_close() {
+                Ok(message) => {
+                    self.unheard.extend_from_slice(message.as_bytes());
+                    true
+                }
+                Err(sockjs::Frame::Close(code, _)) => {
+                    self.closed = Some(code);
+                    false
+                }
+                Err(other) => panic!("{other:?} in place of a message"),
+            },
         }
     }
 
@@ -315,8 +346,8 @@ impl Stomp {
     #[track_caller]
     pub(crate) fn has_ended(&mut self) {
         assert_eq!(self.hear_or_end(), None);
-        if let Link::WebSocket(_) = self.link {
-            assert!(self.closed.is_some(), "a WebSocket ends with a Close");
+        if !matches!(self.link, Link::Tcp(_)) {
+            assert!(self.closed.is_some(), "it ends with a Close");
         }
     }
 }
