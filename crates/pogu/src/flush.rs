@@ -305,6 +305,7 @@ impl Lane {
                 self.end(slot, &ending);
                 continue;
             }
+            let limit = peer.limit();
             let Some(mut mailbox) = peer.mailbox.take().filter(|mailbox| !mailbox.is_empty()) else {
                 if peer.out.is_empty() {
                     peer.out = mem::take(&mut peer.farewell);
@@ -339,7 +340,7 @@ impl Lane {
                 spares.keep_mailbox(mailbox);
                 continue;
             };
-            let run = runs.of(form, &peer.dialect, &mailbox, peer.limit(), &mut core.codec);
+            let run = runs.of(form, &peer.dialect, &mailbox, limit, &mut core.codec);
             let messages = run.messages;
             if run.bytes.is_empty() {
                 // All were of subscriptions that have ended.

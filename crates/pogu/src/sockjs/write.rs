@@ -49,6 +49,7 @@ impl Lane {
                 self.end(slot, &ending);
                 continue;
             }
+            let limit = peer.limit();
             let mut mailbox = peer.mailbox.take().filter(|mailbox| !mailbox.is_empty());
             if let Some(mailbox) = &mut mailbox {
                 let missed = mailbox.take_missed();
@@ -56,7 +57,7 @@ impl Lane {
             }
             let mut strings = std::mem::take(&mut peer.out);
             if let (Some(form), Some(mut waiting)) = (peer.form(), mailbox) {
-                let run = runs.of(form, &peer.dialect, &waiting, peer.limit(), &mut core.codec);
+                let run = runs.of(form, &peer.dialect, &waiting, limit, &mut core.codec);
                 strings.extend_from_slice(&run.bytes);
                 core.counters.sent(way, run.messages);
                 peer.dialect.forget_notes(&run.noted);

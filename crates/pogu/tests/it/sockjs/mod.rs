@@ -4,6 +4,7 @@ mod client;
 mod fixed;
 mod polls;
 mod shutdown;
+mod stomp;
 mod streams;
 mod websocket;
 

@@ -102,10 +102,16 @@ impl Stomp {
     /// By SockJS, connected, in version 1.2.
     #[track_caller]
     pub(crate) fn sockjs(server: &Running, transport: Transport) -> Stomp {
-        let client = sockjs::Client::open(server, "/stomp", transport);
-        let mut stomp = Stomp::over(Link::SockJs(Box::new(client)));
+        let mut stomp = Stomp::sockjs_before(server, transport);
         stomp.connect("1.2", "");
         stomp
+    }
+
+    /// By SockJS, before CONNECT.
+    #[track_caller]
+    pub(crate) fn sockjs_before(server: &Running, transport: Transport) -> Stomp {
+        let client = sockjs::Client::open(server, "/stomp", transport);
+        Stomp::over(Link::SockJs(Box::new(client)))
     }
 
     fn over(link: Link) -> Stomp {
