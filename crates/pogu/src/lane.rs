@@ -248,8 +248,9 @@ impl Lane {
             peer.mailbox = None;
         }
         peer.say_goodbye(ending, &mut self.core);
-        let linger = match &peer.carrier {
-            Carrier::SockJs(carrier) => carrier.linger().max(self.core.times.linger),
+        let linger = match (&peer.carrier, &peer.link) {
+            (Carrier::SockJs(carrier), Link::None) => carrier.linger(),
+            (Carrier::SockJs(carrier), _) => carrier.linger().max(self.core.times.linger),
             _ => self.core.times.linger,
         };
         peer.closing = Some(self.core.now + linger);

@@ -138,9 +138,13 @@ impl Lane {
         receiver.put_prelude(&callback, &mut prelude);
         if let Some((id, carrier)) = self.responses(response.sid) {
             carrier.session.tick(now);
-            if carrier.session.is_gone() {
+            let is_gone = carrier.session.is_gone();
+            let is_busy = carrier.session.receiver().is_some();
+            // One that was closed stays for a while, which may end with this very turn.
+            let closing = self.get(id).and_then(|peer| peer.closing);
+            if is_gone || closing.is_some_and(|until| until <= now) {
                 self.remove(id.slot as usize);
-            } else if carrier.session.receiver().is_some() {
+            } else if is_busy {
                 let mut refused = Vec::new();
                 receiver.put_close(&callback, &Close::ANOTHER, &mut refused);
                 if !prelude.is_empty() {

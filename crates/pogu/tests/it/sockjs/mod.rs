@@ -1,6 +1,7 @@
 //! SockJS over real sockets, by a client of its own that knows nothing of the server's code.
 
 mod client;
+mod cuts;
 mod fixed;
 mod polls;
 mod shutdown;
