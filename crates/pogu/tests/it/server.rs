@@ -24,14 +24,19 @@ impl Running {
         Running::with("")
     }
 
-    /// With `config` in TOML; without a `[[listen]]` it listens on a port of its own.
+    /// With `config` in TOML; without a `[[listen]]` it listens on a port of its own, unless it begins with `lanes` it has two.
     pub(crate) fn with(config: &str) -> Running {
         Running::serving(config, &[])
     }
 
     /// The same, with code behind these paths.
     pub(crate) fn serving(config: &str, endpoints: &[(&str, Endpoint)]) -> Running {
-        let mut text = format!("lanes = 2\n{config}\n");
+        let lanes = if config.starts_with("lanes = ") {
+            ""
+        } else {
+            "lanes = 2\n"
+        };
+        let mut text = format!("{lanes}{config}\n");
         if !config.contains("[[listen]]") {
             text.push_str("[[listen]]\naddress = \"127.0.0.1:0\"\n");
         }

@@ -2,7 +2,9 @@
 
 mod client;
 mod cuts;
+mod endpoints;
 mod fixed;
+mod lanes;
 mod polls;
 mod shutdown;
 mod stomp;
