@@ -49,6 +49,11 @@ impl Dialect {
         }
     }
 
+    /// Whether its messages have a head of their own beside a body.
+    pub(crate) fn has_heads(&self) -> bool {
+        matches!(self, Dialect::Pogu(_) | Dialect::Stomp(_))
+    }
+
     /// The kind of message in which text goes out, where the carrier has two.
     pub(crate) fn text_kind(&self) -> ws::Kind {
         match self {

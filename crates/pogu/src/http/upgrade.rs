@@ -38,7 +38,11 @@ pub(super) fn websocket(
         // Each subscription of STOMP has a head of its own, so compressed frames could not be shared; its clients do well without.
         deflate: !matches!(purpose, Purpose::Stomp),
         protocols: protocols(&purpose),
-        has_heads: purpose.has_heads(),
+        limits: if purpose.has_heads() {
+            lane.borrow().core.ws_head_limits.clone()
+        } else {
+            lane.borrow().core.ws_limits.clone()
+        },
     };
     upgrade(lane, request, origin_allowed, extras, |socket| {
         let dialect = purpose.dialect(&lane.borrow().core);
@@ -57,9 +61,14 @@ pub(super) fn sockjs(
     limits: Arc<sockjs::Limits>,
     origin_allowed: bool,
 ) -> Answer {
+    let socket_limits = ws::Limits {
+        message: limits.payload,
+        ..*lane.borrow().core.ws_limits
+    };
     let extras = Extras {
+        deflate: false,
         protocols: protocols(&purpose),
-        ..Extras::PACKETS
+        limits: Arc::new(socket_limits),
     };
     upgrade(lane, request, origin_allowed, extras, |socket| {
         let core = &lane.borrow().core;
@@ -89,7 +98,7 @@ pub(super) fn engineio(
     endpoint: Option<Arc<Endpoint>>,
     origin_allowed: bool,
 ) -> Answer {
-    upgrade(lane, request, origin_allowed, Extras::PACKETS, |socket| {
+    upgrade(lane, request, origin_allowed, Extras::packets(lane), |socket| {
         let core = &lane.borrow().core;
         let engine = EngineIo::new(version, base64, Some(socket), core);
         let mut first = Vec::new();
@@ -104,12 +113,14 @@ pub(super) fn engineio(
 
 /// A WebSocket that is to take over a session of Engine.IO.
 pub(super) fn probe(lane: &Shared, request: &Request<Incoming>, sid: Sid, origin_allowed: bool) -> Answer {
-    upgrade(lane, request, origin_allowed, Extras::PACKETS, |socket| Session {
-        probed: Some(sid),
-        ..Session::new(
-            Carrier::WebSocket(socket),
-            Dialect::Plain(Plain::new(None, Framing::Line)),
-        )
+    upgrade(lane, request, origin_allowed, Extras::packets(lane), |socket| {
+        Session {
+            probed: Some(sid),
+            ..Session::new(
+                Carrier::WebSocket(socket),
+                Dialect::Plain(Plain::new(None, Framing::Line)),
+            )
+        }
     })
 }
 
@@ -117,16 +128,17 @@ pub(super) fn probe(lane: &Shared, request: &Request<Incoming>, sid: Sid, origin
 struct Extras {
     deflate: bool,
     protocols: &'static [&'static str],
-    /// Messages have a head of their own beside a body.
-    has_heads: bool,
+    limits: Arc<ws::Limits>,
 }
 
 impl Extras {
-    const PACKETS: Extras = Extras {
-        deflate: false,
-        protocols: &[],
-        has_heads: true,
-    };
+    fn packets(lane: &Shared) -> Extras {
+        Extras {
+            deflate: false,
+            protocols: &[],
+            limits: lane.borrow().core.ws_head_limits.clone(),
+        }
+    }
 }
 
 fn upgrade(
@@ -165,15 +177,8 @@ fn upgrade(
             headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, answer);
         }
     }
-    let socket = {
-        let core = &lane.borrow().core;
-        let limits = if extras.has_heads {
-            &core.ws_head_limits
-        } else {
-            &core.ws_limits
-        };
-        ws::Session::new(ws::Role::Server, limits.clone(), deflate, core.now)
-    };
+    let now = lane.borrow().core.now;
+    let socket = ws::Session::new(ws::Role::Server, extras.limits, deflate, now);
     Answer::Session(head, Box::new(session(socket)))
 }
 

@@ -193,6 +193,15 @@ impl SockJs {
 }
 
 impl Peer {
+    /// Bytes of a message, as on a WebSocket that is no SockJS.
+    fn message_max(&self, core: &Core) -> usize {
+        if self.dialect.has_heads() {
+            core.ws_head_limits.message
+        } else {
+            core.ws_limits.message
+        }
+    }
+
     /// Takes bytes of the WebSocket of a SockJS session.
     pub(crate) fn receive_sockjs(
         &mut self,
@@ -226,7 +235,7 @@ impl Peer {
                 }
             };
             for message in messages {
-                if message.len() > core.ws_head_limits.message {
+                if message.len() > self.message_max(core) {
                     return Err(Ending::Violation("a message longer than may be".into()));
                 }
                 self.hear_message(ws::Kind::Text, message.as_bytes(), core)?;

@@ -266,7 +266,7 @@ impl Lane {
         let messages = sender
             .read(content_type, &mut body, &limits)
             .map_err(SendRefusal::Unreadable)?;
-        let limit = core.ws_head_limits.message;
+        let limit = peer.message_max(core);
         // All of a POST or nothing.
         if messages.clone().any(|message| message.len() > limit) {
             return Err(SendRefusal::TooLong(limit));

@@ -1,5 +1,6 @@
 //! SockJS over real sockets, by a client of its own that knows nothing of the server's code.
 
+mod bounds;
 mod client;
 mod cuts;
 mod endpoints;
