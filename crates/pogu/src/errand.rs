@@ -5,6 +5,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 
 use pogu_proto::engineio::{self, Form, Payload, Refusal, Transport, jsonp};
 use pogu_proto::ws;
@@ -88,6 +89,15 @@ impl Lane {
         for sid in std::mem::take(&mut self.core.replaced) {
             self.send(Errand::Replaced { sid });
         }
+    }
+
+    /// Whether a session without a connection of its own may begin: it counts like one, and one connection can begin many.
+    pub(crate) fn has_room(&self) -> bool {
+        let others = (0..)
+            .zip(&*self.lanes)
+            .filter(|(lane, _)| *lane != self.core.index);
+        let elsewhere: usize = others.map(|(_, lane)| lane.load.load(Ordering::Relaxed)).sum();
+        elsewhere + self.connections() < self.core.config.limits.connections
     }
 
     /// A number that no other poll of this lane has.

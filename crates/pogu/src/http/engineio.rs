@@ -88,6 +88,9 @@ fn begin(
     if lane.shutting_down {
         return problem(Problem::shutting_down());
     }
+    if !lane.has_room() {
+        return problem(Problem::overloaded("limits.connections is reached"));
+    }
     let (form, mut payload) = (engine.form(), Vec::new());
     engine.open(&mut payload);
     let dialect = dialect(&engine, endpoint, &lane.core);

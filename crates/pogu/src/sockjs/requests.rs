@@ -1,5 +1,6 @@
 //! What requests ask of a session of responses: to receive, or to take what a client sends.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -58,6 +59,12 @@ pub(crate) enum SendRefusal {
     /// Answers to those before wait to be received, as many as may.
     Unread,
 }
+
+/// To a receiver whose session is one too many.
+const CROWDED: Close<'static> = Close {
+    code: 1013,
+    reason: Cow::Borrowed("limits.connections is reached"),
+};
 
 /// What a request asks of a session.
 #[derive(Debug)]
@@ -134,8 +141,6 @@ impl Lane {
             purpose,
             limits,
         } = receive;
-        let mut prelude = Vec::new();
-        receiver.put_prelude(&callback, &mut prelude);
         if let Some((id, carrier)) = self.responses(response.sid) {
             carrier.session.tick(now);
             let is_gone = carrier.session.is_gone();
@@ -145,18 +150,14 @@ impl Lane {
             if is_gone || closing.is_some_and(|until| until <= now) {
                 self.remove(id.slot as usize);
             } else if is_busy {
-                let mut refused = Vec::new();
-                receiver.put_close(&callback, &Close::ANOTHER, &mut refused);
-                if !prelude.is_empty() {
-                    pipe.offer(|| prelude.into());
-                }
-                return pipe.end_with(refused.into());
+                return refuse(receiver, &callback, &Close::ANOTHER, &pipe);
             }
         }
         let known = self.responses(response.sid).map(|(id, _)| id);
         let id = match known {
             Some(id) => id,
             None if self.shutting_down => return pipe.end(),
+            None if !self.has_room() => return refuse(receiver, &callback, &CROWDED, &pipe),
             None => {
                 let dialect = purpose.dialect(&self.core);
                 let carrier = SockJs::on_responses(response.sid, limits, now);
@@ -183,6 +184,7 @@ impl Lane {
         if carrier.session.attach(now, receiver).is_err() {
             return pipe.end();
         }
+        put_prelude(receiver, &callback, &pipe);
         if let Rides::Responses(responses) = &mut carrier.rides {
             responses.number = response.number;
             responses.callback = callback;
@@ -192,9 +194,6 @@ impl Lane {
         }
         if peer.out.is_empty() {
             peer.dialect.emptied(core);
-        }
-        if !prelude.is_empty() {
-            pipe.offer(|| prelude.into());
         }
         peer.link = Link::Pipe(pipe);
         peer.blocked = false;
@@ -284,4 +283,20 @@ impl Lane {
         self.touched(slot);
         Ok(())
     }
+}
+
+fn put_prelude(receiver: Receiver, callback: &str, pipe: &Pipe) {
+    let mut prelude = Vec::new();
+    receiver.put_prelude(callback, &mut prelude);
+    if !prelude.is_empty() {
+        pipe.offer(|| prelude.into());
+    }
+}
+
+/// Ends a response with a close frame and nothing else.
+fn refuse(receiver: Receiver, callback: &str, close: &Close<'_>, pipe: &Pipe) {
+    put_prelude(receiver, callback, pipe);
+    let mut last = Vec::new();
+    receiver.put_close(callback, close, &mut last);
+    pipe.end_with(last.into());
 }

@@ -247,3 +247,26 @@ fn a_payload_has_ten_thousand_messages_and_no_more() {
     client.socket().say(&many(10_001));
     assert_eq!(client.socket().hear(), Heard::Close(Some(3000)));
 }
+
+#[test]
+fn sessions_are_counted_like_connections() {
+    let server = Running::with("[limits]\nconnections = 10\n");
+    let mut http = Http::new(server.connect());
+    let mut poll = |name: usize| {
+        http.send(&format!("POST /topics/a/0/{name}/xhr HTTP/1.1"), b"");
+        http.answer().text()
+    };
+    let opened = (0..30).take_while(|name| poll(*name) == "o\n").count();
+    // What the lanes know of each other may be a turn old.
+    assert!((7..12).contains(&opened), "{opened}");
+    let refused = poll(opened + 1);
+    assert_eq!(refused, "c[1013,\"limits.connections is reached\"]\n");
+    let post = |http: &mut Http, body: &[u8]| {
+        http.send("POST /topics/a/0/0/xhr_send HTTP/1.1", body);
+        http.answer().status
+    };
+    assert_eq!(post(&mut http, b"[\"x\"]"), 204, "those that are there go on");
+    // Engine.IO's are no less.
+    http.send("GET /socket.io/?EIO=4&transport=polling HTTP/1.1", b"");
+    http.answer().problem(503, "overloaded");
+}
