@@ -13,10 +13,14 @@ use serde_json::Value;
 use crate::PATIENCE;
 use crate::server::{Lines, Running};
 
-type Client = SendRequest<Full<Bytes>>;
+pub(crate) type Client = SendRequest<Full<Bytes>>;
 
 /// Runs a client that has `window` bytes of flow control for a stream.
-fn with_client<F: Future<Output = ()>>(server: &Running, window: u32, client: impl FnOnce(Client) -> F) {
+pub(crate) fn with_client<F: Future<Output = ()>>(
+    server: &Running,
+    window: u32,
+    client: impl FnOnce(Client) -> F,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -24,6 +28,7 @@ fn with_client<F: Future<Output = ()>>(server: &Running, window: u32, client: im
     let address = server.address();
     runtime.block_on(async {
         let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
         let (sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(window)
             .handshake(TokioIo::new(stream))
@@ -35,7 +40,7 @@ fn with_client<F: Future<Output = ()>>(server: &Running, window: u32, client: im
     });
 }
 
-const WINDOW: u32 = 1 << 16;
+pub(crate) const WINDOW: u32 = 1 << 16;
 
 async fn ask(client: &mut Client, method: &str, target: &str, body: &'static str) -> Response<Incoming> {
     let request = Request::builder()

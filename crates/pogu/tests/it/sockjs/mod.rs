@@ -2,9 +2,12 @@
 
 mod bounds;
 mod client;
+mod configured;
 mod cuts;
 mod endpoints;
 mod fixed;
+mod hostile;
+mod http2;
 mod lanes;
 mod polls;
 mod shutdown;
