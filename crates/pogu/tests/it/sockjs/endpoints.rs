@@ -211,7 +211,7 @@ impl Ways {
         }
         let mut events = Http::new(server.connect());
         events.send("GET /topics/crossing?via=sse HTTP/1.1", b"");
-        while events.line().expect("a head and an id") != "" || events.line().is_none() {}
+        while !events.line().expect("a head and an id").is_empty() {}
         let mut lines = Lines::new(server);
         lines.ask("SUB crossing", "OK");
         let mut stomp = Stomp::new(server);
