@@ -85,7 +85,7 @@ pub struct Limits {
     pub head: Size,
     /// Header fields of one HTTP request.
     pub headers: usize,
-    /// Clients at a time.
+    /// Clients at a time; sessions of Socket.IO and SockJS count, too.
     pub connections: usize,
     /// Subscriptions of one client.
     pub subscriptions: usize,
