@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::io::Write;
 
-use super::client::{Frame, Session, SockJs, Transport};
+use super::client::{Session, SockJs};
 use super::echo;
+use super::transport::{Frame, Transport};
 use crate::server::{Http, Lines, Running, connect_narrow, request};
 use crate::stomp::Stomp;
 use crate::websocket::Heard;

@@ -2,8 +2,9 @@
 
 use pogu::config::SockJs as Settings;
 
-use super::client::{Session, SockJs, Transport};
+use super::client::{Session, SockJs};
 use super::echo;
+use super::transport::Transport;
 use crate::server::{Answer, Http, Running};
 use crate::websocket::Socket;
 

@@ -1,7 +1,8 @@
 //! Receivers that are cut, and sessions whose clients do not come back.
 
-use super::client::{Frame, Session, SockJs, Transport};
+use super::client::{Session, SockJs};
 use super::echo;
+use super::transport::{Frame, Transport};
 use crate::server::Running;
 
 const INTERRUPTED: &str = "c[1002,\"Connection interrupted\"]\n";
@@ -103,6 +104,17 @@ fn a_session_without_a_client_ends_and_its_name_is_free() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn a_client_that_goes_before_it_was_answered_leaves_no_session() {
+    let server = Running::with("[sockjs]\ndisconnect-delay = \"20ms\"\n");
+    for transport in Transport::HTTP {
+        for _ in 0..20 {
+            drop(Session::new(&server, "/topics/a").receive(transport));
+        }
+    }
+    server.await_metric(&["pogu_connections{", "sockjs"], 0);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use pogu::{Endpoint, Kind};
 
-use super::client::{Frame, Session, SockJs, Transport};
+use super::client::{Session, SockJs};
 use super::echo;
+use super::transport::{Frame, Transport};
 use crate::server::{Http, Lines, Running};
 use crate::stomp::Stomp;
 use crate::websocket::{Heard, Socket};

@@ -5,8 +5,9 @@ use std::io::Write;
 use base64::Engine;
 use sha1_smol::Sha1;
 
-use super::client::{Session, SockJs, Transport};
+use super::client::{Session, SockJs};
 use super::fixed::is_refused;
+use super::transport::Transport;
 use super::{echo, start};
 use crate::server::{Http, Running, request};
 use crate::websocket::Heard;
@@ -47,10 +48,7 @@ fn an_upgrade_where_there_is_no_websocket_is_passed_over() {
             let session = Session::new(&server, "/echo");
             session.open();
             session.send("[\"x\"]");
-            let method = match transport {
-                Transport::Xhr | Transport::XhrStreaming => "POST",
-                _ => "GET",
-            };
+            let method = transport.method();
             let last = format!("{}?c=f", transport.name());
             let mut http = session.request(method, &last, upgrade, "");
             let frame = if transport.is_poll() {

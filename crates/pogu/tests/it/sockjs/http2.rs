@@ -7,8 +7,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 
-use super::client::{BUSY, Frame, Transport};
+use super::client::BUSY;
 use super::echo;
+use super::transport::{Frame, Transport};
 use crate::http2::{Client, WINDOW, with_client};
 use crate::server::Running;
 
@@ -48,10 +49,7 @@ impl Receiver {
     }
 
     async fn ask(&mut self) -> Response<Incoming> {
-        let method = match self.transport {
-            Transport::Xhr | Transport::XhrStreaming => "POST",
-            _ => "GET",
-        };
+        let method = self.transport.method();
         let target = format!("{}/{}?c=f", self.url, self.transport.name());
         let response = ask(&mut self.client, method, &target, String::new()).await;
         assert_eq!(response.status(), 200);

@@ -2,8 +2,9 @@
 
 use std::thread;
 
-use super::client::{Session, SockJs, Transport};
+use super::client::{Session, SockJs};
 use super::echo;
+use super::transport::Transport;
 use crate::server::{Lines, Running};
 
 const LANES: &str = "lanes = 4\n[sockjs]\nresponse-limit = 700\n";

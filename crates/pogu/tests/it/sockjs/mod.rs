@@ -5,14 +5,17 @@ mod client;
 mod configured;
 mod cuts;
 mod endpoints;
+mod escapes;
 mod fixed;
 mod hostile;
 mod http2;
+mod jsonp;
 mod lanes;
 mod polls;
 mod shutdown;
 mod stomp;
 mod streams;
+mod transport;
 mod websocket;
 
 use pogu::Endpoint;
@@ -20,7 +23,8 @@ use pogu::config::{Size, SockJs};
 
 use crate::server::Running;
 
-pub(crate) use client::{Frame, SockJs as Client, Transport};
+pub(crate) use client::SockJs as Client;
+pub(crate) use transport::{Frame, Transport};
 
 /// Says what it hears.
 fn echo() -> Endpoint {

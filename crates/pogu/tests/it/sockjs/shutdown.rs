@@ -3,8 +3,9 @@
 use std::sync::mpsc;
 use std::thread;
 
-use super::client::{Frame, Session, SockJs, Transport};
+use super::client::{Session, SockJs};
 use super::echo;
+use super::transport::{Frame, Transport};
 use crate::PATIENCE;
 use crate::server::Running;
 use crate::stomp::Stomp;

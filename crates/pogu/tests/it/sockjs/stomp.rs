@@ -1,6 +1,6 @@
 //! STOMP by SockJS: what is no text, and what returns to a queue.
 
-use super::client::{Frame, Transport};
+use super::transport::{Frame, Transport};
 use crate::server::Running;
 use crate::stomp::Stomp;
 

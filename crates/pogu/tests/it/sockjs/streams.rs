@@ -2,9 +2,10 @@
 
 use std::io::{Read, Write};
 
-use super::client::{Session, Transport};
+use super::client::Session;
 use super::fixed::{is_for, is_not_cached};
 use super::start;
+use super::transport::Transport;
 use crate::server::{Http, request};
 
 const PAGE: &str = r#"<!doctype html>

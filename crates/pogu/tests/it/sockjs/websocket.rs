@@ -1,8 +1,9 @@
 //! The WebSocket of a session, and the one that is none.
 
-use super::client::{Frame, Session, SockJs, Transport};
+use super::client::{Session, SockJs};
 use super::fixed::is_refused;
 use super::start;
+use super::transport::{Frame, Transport};
 use crate::server::Http;
 use crate::websocket::{Heard, Socket};
 
@@ -50,6 +51,25 @@ fn the_upgrade_is_answered_by_the_rules() {
         assert_eq!(head.header("upgrade"), Some("websocket"));
         assert_eq!(head.header("content-length"), None);
         assert_eq!(head.header("sec-websocket-extensions"), None);
+    }
+}
+
+#[test]
+fn a_subprotocol_of_stomp_is_agreed_on() {
+    let server = start();
+    for (path, agreed) in [
+        ("/stomp/0/a/websocket", Some("v11.stomp")),
+        ("/stomp/websocket", Some("v11.stomp")),
+        ("/pogu/0/a/websocket", None),
+    ] {
+        let mut http = Http::new(server.connect());
+        let offer = "\nSec-WebSocket-Protocol: mqtt, v11.stomp";
+        http.send(&format!("GET {path} HTTP/1.1{UPGRADE}{offer}"), b"");
+        let head = http.head();
+        assert_eq!(
+            (head.status, head.header("sec-websocket-protocol")),
+            (101, agreed)
+        );
     }
 }
 
