@@ -71,6 +71,7 @@ pub(crate) fn message(name: &str, args: &Args<'_>) -> Result<Heard, Error> {
         time: None,
         event: (name != NAMELESS).then(|| name.to_owned()),
         content_type: content_type.to_owned(),
+        headers: Default::default(),
         body,
     })))
 }

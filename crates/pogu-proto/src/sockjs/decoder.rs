@@ -83,7 +83,7 @@ fn unwrap(receiver: Receiver, line: &[u8], frame: &mut Vec<u8>) -> Result<bool, 
 fn argument(call: &[u8], frame: &mut Vec<u8>) -> Result<(), FrameError> {
     let call = simdutf8::basic::from_utf8(call).map_err(|_| FrameError::NotUtf8)?;
     let string = call.strip_suffix(");").ok_or(FrameError::Malformed)?;
-    json::check(string).map_err(|_| FrameError::Malformed)?;
+    json::check(string, json::DEPTH_MAX).map_err(|_| FrameError::Malformed)?;
     let string = json::string(string).ok_or(FrameError::Malformed)?;
     frame.extend_from_slice(string.as_bytes());
     Ok(())

@@ -88,7 +88,7 @@ fn messages(text: &str, wanted: Shape) -> Result<Messages<'_>, FrameError> {
 }
 
 fn close(text: &str) -> Option<Close<'_>> {
-    json::check(text).ok()?;
+    json::check(text, json::DEPTH_MAX).ok()?;
     let mut elements = json::array(text)?;
     let code = elements.next()?.parse().ok()?;
     let reason = json::string(elements.next()?)?;

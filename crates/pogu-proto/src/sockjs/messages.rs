@@ -116,7 +116,7 @@ fn within<'a>(payload: &'a [u8], limits: &Limits) -> Result<&'a str, SendError> 
 
 /// Checks that `text` is JSON, with at most `most` strings if it is an array of them.
 pub(super) fn shape(text: &str, most: usize) -> Result<Shape, SendError> {
-    let mut scanner = Scanner::new(text);
+    let mut scanner = Scanner::new(text, json::DEPTH_MAX);
     let (mut shape, mut count) = (None, 0);
     while let Some(token) = scanner.next()? {
         shape = match (shape, token, scanner.depth()) {
