@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::io::Write;
 
 use super::client::{Session, SockJs};
-use super::echo;
 use super::transport::{Frame, Transport};
+use super::{echo, serve};
 use crate::server::{Http, Lines, Running, connect_narrow, request};
 use crate::stomp::Stomp;
 use crate::websocket::Heard;
@@ -41,7 +41,7 @@ fn hear_all(messages: usize, mut hear: impl FnMut() -> String) {
 
 #[test]
 fn while_nobody_receives_the_oldest_go_and_are_told() {
-    let server = Running::with(NARROW);
+    let server = serve(NARROW, &[]);
     for transport in [Transport::Xhr, Transport::Jsonp] {
         let mut client = SockJs::open(&server, "/pogu", transport);
         client.say("SUB slow");
@@ -61,7 +61,7 @@ fn while_nobody_receives_the_oldest_go_and_are_told() {
 
 #[test]
 fn by_the_policy_disconnect_the_session_is_closed() {
-    let server = Running::with(&format!("{NARROW}slow-consumer = \"disconnect\"\n"));
+    let server = serve(&format!("{NARROW}slow-consumer = \"disconnect\"\n"), &[]);
     let mut client = SockJs::open(&server, "/topics/slow", Transport::Xhr);
     publish::<500>(&server, 0..50);
     let close = Frame::Close(1008, "messages came faster than they were read".into());
@@ -72,9 +72,10 @@ fn by_the_policy_disconnect_the_session_is_closed() {
 #[test]
 fn a_stream_that_is_never_read_costs_its_mailbox() {
     const BODY: usize = 7 * 1024;
-    let server = Running::with(
+    let server = serve(
         "[limits]\nmessage = \"8KiB\"\nmailbox = \"32KiB\"\n[sockjs]\nresponse-limit = \"1GiB\"\n\
          [[topics]]\npattern = \">\"\nhistory = 0\n",
+        &[],
     );
     let session = SockJs::open(&server, "/pogu", Transport::Xhr).session;
     session.send("[\"SUB slow\"]");
@@ -117,7 +118,7 @@ fn a_stream_that_is_never_read_costs_its_mailbox() {
 
 #[test]
 fn whoever_does_not_receive_may_not_send_for_ever() {
-    let server = Running::serving("", &[("/echo", echo())]);
+    let server = serve("", &[("/echo", echo())]);
     for transport in Transport::HTTP {
         let session = Session::new(&server, "/echo");
         session.open();
@@ -146,7 +147,7 @@ const PAYLOAD: usize = 2 * (1000 + 16 * 1024);
 
 #[test]
 fn a_body_is_as_long_as_it_may_be() {
-    let server = Running::serving(NARROW, &[("/echo", echo())]);
+    let server = serve(NARROW, &[("/echo", echo())]);
     let session = Session::new(&server, "/echo");
     session.open();
     let mut body = "[\"a\"]".to_owned();
@@ -170,7 +171,7 @@ fn a_body_is_as_long_as_it_may_be() {
 
 #[test]
 fn a_message_is_as_long_as_anywhere() {
-    let server = Running::serving(NARROW, &[("/echo", echo())]);
+    let server = serve(NARROW, &[("/echo", echo())]);
     let (fits, too_long) = ("x".repeat(1000), "x".repeat(1001));
     for base in ["/echo", "/topics/a"] {
         for transport in Transport::ALL {
@@ -198,7 +199,7 @@ fn a_message_is_as_long_as_anywhere() {
 
 #[test]
 fn a_command_has_room_for_its_head() {
-    let server = Running::with(NARROW);
+    let server = serve(NARROW, &[]);
     for transport in Transport::ALL {
         let mut client = SockJs::open(&server, "/pogu", transport);
         client.say(&format!("PUB a :{}", "x".repeat(1000)));
@@ -210,7 +211,7 @@ fn a_command_has_room_for_its_head() {
 
 #[test]
 fn what_is_long_and_escaped_fits_a_websocket_too() {
-    let server = Running::serving("[limits]\nmessage = \"100KiB\"\n", &[("/echo", echo())]);
+    let server = serve("[limits]\nmessage = \"100KiB\"\n", &[("/echo", echo())]);
     let quotes = "\"".repeat(100 << 10);
     for base in ["/echo", "/topics/a"] {
         for transport in [Transport::Xhr, Transport::WebSocket] {
@@ -231,7 +232,7 @@ fn what_is_long_and_escaped_fits_a_websocket_too() {
 
 #[test]
 fn a_payload_has_ten_thousand_messages_and_no_more() {
-    let server = Running::serving("", &[("/count", echo())]);
+    let server = serve("", &[("/count", echo())]);
     let many = |count: usize| format!("[{}\"\"]", "\"\",".repeat(count - 1));
     let session = Session::new(&server, "/count");
     session.open();
@@ -251,7 +252,7 @@ fn a_payload_has_ten_thousand_messages_and_no_more() {
 
 #[test]
 fn sessions_are_counted_like_connections() {
-    let server = Running::with("[limits]\nconnections = 10\n");
+    let server = serve("[limits]\nconnections = 10\n", &[]);
     let mut http = Http::new(server.connect());
     let mut poll = |name: usize| {
         http.send(&format!("POST /topics/a/0/{name}/xhr HTTP/1.1"), b"");

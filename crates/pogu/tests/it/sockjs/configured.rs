@@ -3,15 +3,15 @@
 use pogu::config::SockJs as Settings;
 
 use super::client::{Session, SockJs};
-use super::echo;
 use super::transport::Transport;
+use super::{echo, serve};
 use crate::server::{Answer, Http, Running};
 use crate::websocket::Socket;
 
 #[test]
 fn it_can_be_left_out() {
     let offered = echo().sockjs(Settings::default());
-    let server = Running::serving(
+    let server = serve(
         "[sockjs]\nenabled = false\n",
         &[("/echo", echo()), ("/offered", offered)],
     );
@@ -34,14 +34,14 @@ fn it_can_be_left_out() {
         enabled: false,
         ..Settings::default()
     });
-    let server = Running::serving("", &[("/declined", declined)]);
+    let server = serve("", &[("/declined", declined)]);
     assert_eq!(server.get("/declined/info").status, 404);
     assert_eq!(server.get("/declined").status, 426);
 }
 
 #[test]
 fn websockets_can_be_left_out_and_a_cookie_be_set() {
-    let server = Running::with("[sockjs]\nwebsocket = false\ncookie = true\n");
+    let server = serve("[sockjs]\nwebsocket = false\ncookie = true\n", &[]);
     for base in ["/topics/a", "/pogu", "/stomp"] {
         let info = server.get(&format!("{base}/info")).json();
         assert_eq!(
@@ -59,7 +59,7 @@ fn websockets_can_be_left_out_and_a_cookie_be_set() {
 const OURS: &str = "https://example.com";
 
 fn listed() -> Running {
-    Running::serving(
+    serve(
         "[cors]\norigins = [\"https://example.com\"]\n",
         &[("/echo", echo())],
     )
@@ -156,7 +156,7 @@ fn a_script_is_never_asked_for_its_origin_and_so_refused() {
 
 #[test]
 fn without_a_list_any_origin_is_told_back() {
-    let server = Running::start();
+    let server = serve("", &[]);
     for origin in ["https://a.example", "null", "test"] {
         let header = format!("\nOrigin: {origin}");
         let session = Session::new(&server, "/topics/a");

@@ -1,9 +1,8 @@
 //! Receivers that are cut, and sessions whose clients do not come back.
 
 use super::client::{Session, SockJs};
-use super::echo;
 use super::transport::{Frame, Transport};
-use crate::server::Running;
+use super::{echo, serve};
 
 const INTERRUPTED: &str = "c[1002,\"Connection interrupted\"]\n";
 
@@ -16,7 +15,7 @@ fn has_seen(session: &Session) {
 
 #[test]
 fn what_waits_over_a_cut_is_given_to_the_next_receiver() {
-    let server = Running::start();
+    let server = serve("", &[]);
     for transport in Transport::HTTP {
         let topic = format!("topic.{}", transport.name());
         let session = Session::new(&server, &format!("/topics/{topic}"));
@@ -45,7 +44,7 @@ fn what_waits_over_a_cut_is_given_to_the_next_receiver() {
 
 #[test]
 fn behind_what_may_be_lost_nothing_is_said() {
-    let server = Running::start();
+    let server = serve("", &[]);
     for transport in Transport::STREAMS {
         let topic = format!("topic.{}", transport.name());
         let mut client = SockJs::open(&server, &format!("/topics/{topic}"), transport);
@@ -63,7 +62,7 @@ fn behind_what_may_be_lost_nothing_is_said() {
 
 #[test]
 fn a_stream_that_went_on_after_another_is_cut_like_the_first() {
-    let server = Running::serving("[sockjs]\nresponse-limit = 100\n", &[("/echo", echo())]);
+    let server = serve("[sockjs]\nresponse-limit = 100\n", &[("/echo", echo())]);
     for transport in Transport::STREAMS {
         let long = "x".repeat(100);
         let mut client = SockJs::open(&server, "/echo", transport);
@@ -80,7 +79,7 @@ fn a_stream_that_went_on_after_another_is_cut_like_the_first() {
 
 #[test]
 fn a_session_without_a_client_ends_and_its_name_is_free() {
-    let server = Running::with("[sockjs]\ndisconnect-delay = \"30ms\"\n");
+    let server = serve("[sockjs]\ndisconnect-delay = \"30ms\"\n", &[]);
     let session = Session::new(&server, "/topics/a");
     for _ in 0..3 {
         session.open();
@@ -108,7 +107,7 @@ fn a_session_without_a_client_ends_and_its_name_is_free() {
 
 #[test]
 fn a_client_that_goes_before_it_was_answered_leaves_no_session() {
-    let server = Running::with("[sockjs]\ndisconnect-delay = \"20ms\"\n");
+    let server = serve("[sockjs]\ndisconnect-delay = \"20ms\"\n", &[]);
     for transport in Transport::HTTP {
         for _ in 0..20 {
             drop(Session::new(&server, "/topics/a").receive(transport));
@@ -119,7 +118,7 @@ fn a_client_that_goes_before_it_was_answered_leaves_no_session() {
 
 #[test]
 fn a_websocket_that_is_cut_takes_its_session_along() {
-    let server = Running::start();
+    let server = serve("", &[]);
     let mut client = SockJs::open(&server, "/topics/a", Transport::WebSocket);
     assert_eq!(server.metric(&["pogu_connections{", "sockjs"]), 1);
     client.cut();
@@ -130,7 +129,7 @@ fn a_websocket_that_is_cut_takes_its_session_along() {
 
 #[test]
 fn a_poll_that_is_cut_doubles_nothing() {
-    let server = Running::serving("", &[("/echo", echo())]);
+    let server = serve("", &[("/echo", echo())]);
     for _ in 0..50 {
         let session = Session::new(&server, "/echo");
         session.open();

@@ -3,15 +3,15 @@
 use pogu::{Endpoint, Kind};
 
 use super::client::{Session, SockJs};
-use super::echo;
 use super::transport::{Frame, Transport};
+use super::{echo, serve};
 use crate::server::{Http, Lines, Running};
 use crate::stomp::Stomp;
 use crate::websocket::{Heard, Socket};
 
 #[test]
 fn a_topic_is_heard_and_published_to() {
-    let server = Running::start();
+    let server = serve("", &[]);
     for transport in Transport::ALL {
         let topic = format!("topic.{}", transport.name());
         let mut client = SockJs::open(&server, &format!("/topics/{topic}"), transport);
@@ -28,7 +28,7 @@ fn a_topic_is_heard_and_published_to() {
 
 #[test]
 fn the_url_says_from_where_and_whether_own_messages_come_back() {
-    let server = Running::start();
+    let server = serve("", &[]);
     for number in 0..200 {
         server.publish("long", number.to_string().as_bytes());
     }
@@ -52,7 +52,7 @@ fn the_url_says_from_where_and_whether_own_messages_come_back() {
 
 #[test]
 fn a_pattern_is_heard_but_not_published_to() {
-    let server = Running::start();
+    let server = serve("", &[]);
     for transport in Transport::ALL {
         let mut client = SockJs::open(&server, "/topics/a.%3E", transport);
         server.publish("a.b.c", b"deep");
@@ -65,7 +65,7 @@ fn a_pattern_is_heard_but_not_published_to() {
 
 #[test]
 fn what_is_wrong_with_a_topic_is_told_by_http() {
-    let server = Running::start();
+    let server = serve("", &[]);
     for (target, code) in [
         ("/topics/a..b/info", "bad-topic"),
         ("/topics/a..b/0/a/xhr", "bad-topic"),
@@ -84,7 +84,7 @@ fn what_is_wrong_with_a_topic_is_told_by_http() {
 
 #[test]
 fn the_pogu_dialect_rides_on_messages() {
-    let server = Running::start();
+    let server = serve("", &[]);
     for transport in Transport::ALL {
         let topic = format!("topic.{}", transport.name());
         let mut client = SockJs::open(&server, "/pogu", transport);
@@ -112,7 +112,7 @@ fn the_pogu_dialect_rides_on_messages() {
 
 #[test]
 fn stomp_rides_on_messages() {
-    let server = Running::start();
+    let server = serve("", &[]);
     for transport in Transport::ALL {
         let name = transport.name();
         let mut client = Stomp::sockjs(&server, transport);
@@ -149,7 +149,7 @@ fn code_behind_an_endpoint_greets_answers_and_closes() {
         payload => socket.send(message.kind, payload),
     })
     .on_open(|socket| socket.send(Kind::Text, b"hello"));
-    let server = Running::serving("", &[("/deep/down/here", endpoint), ("/echo", echo())]);
+    let server = serve("", &[("/deep/down/here", endpoint), ("/echo", echo())]);
     for transport in Transport::ALL {
         let mut client = SockJs::open(&server, "/deep/down/here", transport);
         assert_eq!(client.hear(), "hello");
@@ -178,7 +178,7 @@ fn code_behind_an_endpoint_greets_answers_and_closes() {
 
 #[test]
 fn a_session_may_change_how_it_rides_between_two_responses() {
-    let server = Running::serving("[sockjs]\nresponse-limit = 1\n", &[("/echo", echo())]);
+    let server = serve("[sockjs]\nresponse-limit = 1\n", &[("/echo", echo())]);
     let session = Session::new(&server, "/echo");
     session.open();
     for transport in Transport::HTTP.into_iter().cycle().take(15) {
@@ -263,7 +263,7 @@ impl Ways {
 
 #[test]
 fn messages_cross_between_all_ways() {
-    let server = Running::start();
+    let server = serve("", &[]);
     let mut ways = Ways::open(&server);
     server.publish("crossing", b"by POST");
     ways.hear("by POST");
@@ -290,7 +290,7 @@ fn messages_cross_between_all_ways() {
 
 #[test]
 fn what_is_no_text_is_a_data_url() {
-    let server = Running::start();
+    let server = serve("", &[]);
     for transport in Transport::ALL {
         let topic = transport.name();
         let mut plain = SockJs::open(&server, &format!("/topics/{topic}"), transport);

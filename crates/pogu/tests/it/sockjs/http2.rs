@@ -8,10 +8,9 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 
 use super::client::BUSY;
-use super::echo;
 use super::transport::{Frame, Transport};
+use super::{echo, serve};
 use crate::http2::{Client, WINDOW, with_client};
-use crate::server::Running;
 
 async fn ask(client: &mut Client, method: &str, target: &str, body: String) -> Response<Incoming> {
     let request = Request::builder()
@@ -113,7 +112,7 @@ impl Receiver {
 
 #[test]
 fn each_transport_rides_on_streams() {
-    let server = Running::serving("[sockjs]\nresponse-limit = 700\n", &[("/echo", echo())]);
+    let server = serve("[sockjs]\nresponse-limit = 700\n", &[("/echo", echo())]);
     with_client(&server, WINDOW, |client| async move {
         let mut receivers: Vec<Receiver> = Transport::HTTP
             .into_iter()
@@ -137,7 +136,7 @@ fn each_transport_rides_on_streams() {
 
 #[test]
 fn a_second_receiver_is_refused_and_a_stream_can_be_cancelled() {
-    let server = Running::serving("", &[("/echo", echo())]);
+    let server = serve("", &[("/echo", echo())]);
     with_client(&server, WINDOW, |client| async move {
         for transport in Transport::STREAMS {
             let mut receiver = Receiver::new(&client, transport, transport.name());
@@ -158,7 +157,7 @@ fn a_second_receiver_is_refused_and_a_stream_can_be_cancelled() {
 
 #[test]
 fn the_rest_is_as_on_http_1() {
-    let server = Running::serving("", &[("/echo", echo())]);
+    let server = serve("", &[("/echo", echo())]);
     with_client(&server, WINDOW, |mut client| async move {
         for (method, target, status) in [
             ("GET", "/echo/", 200),

@@ -3,16 +3,16 @@
 use std::thread;
 
 use super::client::{Session, SockJs};
-use super::echo;
 use super::transport::Transport;
-use crate::server::{Lines, Running};
+use super::{echo, serve};
+use crate::server::Lines;
 
 const LANES: &str = "lanes = 4\n[sockjs]\nresponse-limit = 700\n";
 const MESSAGES: usize = 300;
 
 #[test]
 fn requests_on_all_lanes_find_their_session() {
-    let server = Running::serving(LANES, &[("/echo", echo())]);
+    let server = serve(LANES, &[("/echo", echo())]);
     let sessions: Vec<Session> = (0..24).map(|_| Session::new(&server, "/echo")).collect();
     // So that connections are spread over the lanes.
     let _idle: Vec<_> = (0..5).map(|_| server.connect()).collect();
@@ -36,7 +36,7 @@ fn requests_on_all_lanes_find_their_session() {
 
 #[test]
 fn hundreds_of_responses_lose_and_double_nothing() {
-    let server = Running::with(LANES);
+    let server = serve(LANES, &[]);
     let readers: Vec<_> = Transport::ALL
         .into_iter()
         .map(|transport| {
@@ -59,7 +59,7 @@ fn hundreds_of_responses_lose_and_double_nothing() {
 
 #[test]
 fn what_is_sent_by_one_post_after_the_other_keeps_its_order() {
-    let server = Running::serving(LANES, &[("/echo", echo())]);
+    let server = serve(LANES, &[("/echo", echo())]);
     for transport in Transport::ALL {
         let mut client = SockJs::open(&server, "/echo", transport);
         let sender = (transport != Transport::WebSocket).then(|| {

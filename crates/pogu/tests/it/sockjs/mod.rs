@@ -18,6 +18,8 @@ mod streams;
 mod transport;
 mod websocket;
 
+use std::time::Duration;
+
 use pogu::Endpoint;
 use pogu::config::{Size, SockJs};
 
@@ -31,10 +33,24 @@ fn echo() -> Endpoint {
     Endpoint::new(|socket, message| socket.send(message.kind, message.payload))
 }
 
+/// A server with code behind these paths, on which no session ends for the slowness of a test, unless `config` says when.
+fn serve(config: &str, endpoints: &[(&str, Endpoint)]) -> Running {
+    let patience = "[sockjs]\ndisconnect-delay = \"1h\"\n";
+    let config = if config.contains("disconnect-delay") {
+        config.to_owned()
+    } else if config.contains("[sockjs]\n") {
+        config.replace("[sockjs]\n", patience)
+    } else {
+        format!("{config}{patience}")
+    };
+    Running::serving(&config, endpoints)
+}
+
 /// The endpoints that the protocol's public suite asks for.
 fn start() -> Running {
     let sockjs = SockJs {
         response_limit: Size::new(4096),
+        disconnect_delay: Duration::from_secs(3600),
         ..SockJs::default()
     };
     let closed = Endpoint::new(|_, _| {}).on_open(|socket| socket.close(3000, "Go away!"));
@@ -46,7 +62,7 @@ fn start() -> Running {
         cookie: true,
         ..sockjs.clone()
     };
-    Running::serving(
+    serve(
         "[sockjs]\nresponse-limit = 4096\n",
         &[
             ("/echo", echo()),

@@ -4,8 +4,8 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::client::{Session, SockJs};
-use super::echo;
 use super::transport::{Frame, Transport};
+use super::{echo, serve};
 use crate::PATIENCE;
 use crate::server::Running;
 use crate::stomp::Stomp;
@@ -27,7 +27,7 @@ const PATIENT: &str = "shutdown-timeout = \"1h\"\n[sockjs]\ndisconnect-delay = \
 
 #[test]
 fn every_receiver_hears_a_close_frame() {
-    let mut server = Running::serving(PATIENT, &[("/echo", echo())]);
+    let mut server = serve(PATIENT, &[("/echo", echo())]);
     let mut streams: Vec<SockJs> = Vec::new();
     for base in ["/topics/a", "/pogu", "/echo"] {
         for transport in Transport::ALL {
@@ -66,7 +66,7 @@ fn every_receiver_hears_a_close_frame() {
 
 #[test]
 fn a_stomp_client_is_told_in_its_own_words_first() {
-    let mut server = Running::with(PATIENT);
+    let mut server = serve(PATIENT, &[]);
     let mut clients: Vec<Stomp> = Transport::ALL
         .into_iter()
         .filter(|transport| !transport.is_poll())
@@ -91,7 +91,7 @@ fn a_stomp_client_is_told_in_its_own_words_first() {
 #[test]
 fn sessions_that_nobody_receives_are_not_waited_for() {
     let closed = Endpoint::new(|_, _| {}).on_open(|socket| socket.close(3000, "Go away!"));
-    let server = Running::serving(PATIENT, &[("/close", closed), ("/echo", echo())]);
+    let server = serve(PATIENT, &[("/close", closed), ("/echo", echo())]);
     // One with nothing to say, one with something, one that is closed, one whose client has gone.
     Session::new(&server, "/topics/a").open();
     let session = Session::new(&server, "/echo");

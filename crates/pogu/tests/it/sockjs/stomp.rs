@@ -1,5 +1,6 @@
 //! STOMP by SockJS: what is no text, and what returns to a queue.
 
+use super::serve;
 use super::transport::{Frame, Transport};
 use crate::server::Running;
 use crate::stomp::Stomp;
@@ -17,7 +18,7 @@ fn is_refused(client: &mut Stomp, name: &str) {
 
 #[test]
 fn a_body_that_is_not_utf_8_ends_the_session_and_says_so() {
-    let server = Running::start();
+    let server = serve("", &[]);
     for transport in Transport::ALL {
         let name = transport.name();
         let mut client = Stomp::sockjs(&server, transport);
@@ -43,7 +44,7 @@ fn a_body_that_is_not_utf_8_ends_the_session_and_says_so() {
 
 #[test]
 fn the_same_from_a_queue_goes_back_to_it() {
-    let server = Running::start();
+    let server = serve("", &[]);
     for transport in Transport::ALL {
         for ack in ["auto", "client", "client-individual"] {
             let name = format!("{}.{ack}", transport.name());
@@ -83,7 +84,7 @@ fn comes_back(server: &Running, body: &str) {
 #[test]
 fn a_delivery_returns_at_once_when_its_stream_is_cut() {
     // Nobody waits for the delay.
-    let server = Running::with("[sockjs]\ndisconnect-delay = \"1h\"\n");
+    let server = serve("[sockjs]\ndisconnect-delay = \"1h\"\n", &[]);
     for transport in Transport::STREAMS {
         let mut client = with_delivery(&server, transport, transport.name());
         client.client().cut();
@@ -97,7 +98,10 @@ fn a_delivery_returns_at_once_when_its_stream_is_cut() {
 
 #[test]
 fn a_delivery_returns_when_its_client_asks_no_more() {
-    let server = Running::with("[sockjs]\ndisconnect-delay = \"50ms\"\nresponse-limit = \"4KiB\"\n");
+    let server = serve(
+        "[sockjs]\ndisconnect-delay = \"50ms\"\nresponse-limit = \"4KiB\"\n",
+        &[],
+    );
     let body = "x".repeat(4096);
     for transport in Transport::STREAMS {
         // The delivery has ended the response.
@@ -109,7 +113,7 @@ fn a_delivery_returns_when_its_client_asks_no_more() {
 
 #[test]
 fn what_ended_a_response_is_accepted_when_its_client_asks_again() {
-    let server = Running::with("[sockjs]\nresponse-limit = \"4KiB\"\n");
+    let server = serve("[sockjs]\nresponse-limit = \"4KiB\"\n", &[]);
     let body = "x".repeat(4096);
     for transport in Transport::ALL {
         let mut client = Stomp::sockjs(&server, transport);
@@ -123,7 +127,7 @@ fn what_ended_a_response_is_accepted_when_its_client_asks_again() {
 
 #[test]
 fn heart_beats_ride_too() {
-    let server = Running::start();
+    let server = serve("", &[]);
     let mut clients = Transport::ALL.map(|transport| Stomp::sockjs_before(&server, transport));
     for client in &mut clients {
         let connected = client.connect("1.2", "heart-beat:0,500\n");

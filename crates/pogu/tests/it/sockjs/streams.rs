@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 
 use super::client::Session;
 use super::fixed::{is_for, is_not_cached};
-use super::start;
 use super::transport::Transport;
+use super::{serve, start};
 use crate::server::{Http, request};
 
 const PAGE: &str = r#"<!doctype html>
@@ -102,7 +102,7 @@ fn a_stream_ends_at_its_length_and_the_next_goes_on() {
 
 #[test]
 fn heartbeats_keep_a_response_from_looking_idle() {
-    let server = crate::server::Running::with("[sockjs]\nheartbeat = \"15ms\"\n");
+    let server = serve("[sockjs]\nheartbeat = \"15ms\"\n", &[]);
     for transport in Transport::STREAMS {
         let session = Session::new(&server, "/topics/a");
         let mut stream = session.stream(transport);
