@@ -1,6 +1,6 @@
 //! A server that stops closes sessions of Engine.IO, so that their clients come back: never a namespace alone.
 
-use super::{By, Client, Message, POLLING, Polls, WAYS, lane};
+use super::{By, Client, Message, POLLING, Polls, WAYS, lane, unknown};
 use crate::server::{Http, Running};
 use crate::websocket::{Heard, Socket};
 
@@ -15,7 +15,12 @@ fn a_poll_that_waits_is_told_to_close() {
     polls.post_ok("6");
     server.tell_to_stop();
     let answer = polls.answer();
-    assert_eq!((answer.status, &*answer.text()), (200, "1"));
+    if answer.status == 400 {
+        // It came after the end.
+        unknown(&answer);
+    } else {
+        assert_eq!((answer.status, &*answer.text()), (200, "1"));
+    }
     drop(polls);
     server.join();
 }
