@@ -18,6 +18,7 @@ mod long_poll;
 mod server;
 mod shutdown;
 mod slow;
+mod socketio;
 mod sockjs;
 mod stomp;
 mod stream;

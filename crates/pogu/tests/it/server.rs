@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::thread::{self, JoinHandle};
 
 use pogu::config::Config;
-use pogu::{Endpoint, Server, ServerError};
+use pogu::{Builder, Endpoint, Server, ServerError};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -26,11 +26,21 @@ impl Running {
 
     /// With `config` in TOML; without a `[[listen]]` it listens on a port of its own, unless it begins with `lanes` it has two.
     pub(crate) fn with(config: &str) -> Running {
-        Running::serving(config, &[])
+        Running::built(config, |builder| builder)
     }
 
     /// The same, with code behind these paths.
     pub(crate) fn serving(config: &str, endpoints: &[(&str, Endpoint)]) -> Running {
+        Running::built(config, |builder| {
+            let endpoints = endpoints.iter().cloned();
+            endpoints.fold(builder, |builder, (path, endpoint)| {
+                builder.endpoint(path, endpoint)
+            })
+        })
+    }
+
+    /// The same, with what `build` adds to it.
+    pub(crate) fn built(config: &str, build: impl Fn(Builder) -> Builder) -> Running {
         let lanes = if config.starts_with("lanes = ") {
             ""
         } else {
@@ -41,15 +51,8 @@ impl Running {
             text.push_str("[[listen]]\naddress = \"127.0.0.1:0\"\n");
         }
         let config = Config::parse(&text, "test.toml").unwrap();
-        let builder = || {
-            let builder = Server::builder().config(config.clone());
-            let endpoints = endpoints.iter().cloned();
-            endpoints.fold(builder, |builder, (path, endpoint)| {
-                builder.endpoint(path, endpoint)
-            })
-        };
         let server = (0..10)
-            .find_map(|_| match builder().bind() {
+            .find_map(|_| match build(Server::builder().config(config.clone())).bind() {
                 Ok(server) => Some(server),
                 // The number that TCP was given may be another program's over UDP.
                 Err(ServerError::Listen { .. }) => None,

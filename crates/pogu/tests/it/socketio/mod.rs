@@ -1,0 +1,7 @@
+//! Socket.IO over real sockets: what the public suite checks, and namespaces as topics.
+
+mod connect;
+mod events;
+mod mapping;
+mod peer;
+mod root;
