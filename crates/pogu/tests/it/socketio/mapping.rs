@@ -74,9 +74,15 @@ fn what_cannot_be_published_is_acknowledged_with_an_error() {
     let mut client = SocketIo::join(&server, "/a");
     let name = "n".repeat(300);
     let why = client.ask("/a", &format!("[\"{name}\",1]"));
-    assert!(why["error"].as_str().unwrap().contains("at most 255 bytes"), "{why}");
+    assert!(
+        why["error"].as_str().unwrap().contains("at most 255 bytes"),
+        "{why}"
+    );
     let why = client.ask("/a", "[\"a\\nb\",1]");
-    assert!(why["error"].as_str().unwrap().contains("control characters"), "{why}");
+    assert!(
+        why["error"].as_str().unwrap().contains("control characters"),
+        "{why}"
+    );
     // Without an acknowledgement nobody hears of it, and the connection goes on.
     client.emit("/a", "[\"a\\nb\",1]");
     client.publish("/a", "[\"x\",1]");

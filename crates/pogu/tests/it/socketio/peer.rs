@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::engineio::{By, Client, Message};
+use crate::engineio::{By, Client, Message, SESSIONS};
 use crate::server::Running;
 
 /// A connection, and what was said on it.
@@ -113,6 +113,30 @@ impl SocketIo {
             Message::Binary(bytes) => bytes,
             other => panic!("{other:?} in place of a buffer"),
         }
+    }
+
+    /// The next packet, an event: its name, its arguments but for the offset, and the offset.
+    #[track_caller]
+    pub(crate) fn hear_numbered(&mut self, namespace: &str) -> (Vec<Value>, String) {
+        let packet = self.hear();
+        let json = packet
+            .strip_prefix(&format!("2{}", prefix(namespace)))
+            .unwrap_or_else(|| panic!("{packet:?} in place of an event"));
+        let mut args: Vec<Value> = serde_json::from_str(json).unwrap();
+        let offset = args.pop().unwrap();
+        (args, offset.as_str().expect("an offset").to_owned())
+    }
+
+    /// Ends the connection as a broken network does, and waits for the server to see it.
+    pub(crate) fn break_off(mut self, server: &Running) {
+        let others = server.metric(SESSIONS) - 1;
+        if let Client::Polls(polls) = &mut self.engine {
+            // A session without a poll is not known to be dead.
+            polls.poll();
+            polls.post_ok("6");
+        }
+        drop(self);
+        server.await_metric(SESSIONS, others);
     }
 
     /// Whether the server closes the connection, after whatever it still has to say.
