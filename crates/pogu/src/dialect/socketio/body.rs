@@ -21,6 +21,9 @@ use crate::json;
 /// The content type of a JSON array that stands for several arguments.
 pub(super) const ARGUMENTS: &str = "application/json;args";
 
+/// Buffers that an event has at most, as clients take no more.
+const BUFFERS_MAX: usize = 10;
+
 /// A body, its kind, and its content type where it is not that of the kind.
 pub(crate) type Body = (Kind, Option<Box<str>>, Bytes);
 
@@ -147,43 +150,46 @@ pub(super) fn arguments(message: &Message) -> Arguments<'_> {
 }
 
 fn several(array: &str) -> Arguments<'_> {
-    let inside = |array: &str| {
-        let array = array.trim_ascii();
-        let array = array.strip_prefix('[').and_then(|array| array.strip_suffix(']'));
-        array.unwrap_or_default().to_owned()
-    };
     let mut buffers = Vec::new();
     if array.contains("\"_placeholder\"")
         && let Ok(mut values) = serde_json::from_str::<Value>(array)
+        && extract(&mut values, &mut buffers)
     {
-        extract(&mut values, &mut buffers);
         return Arguments {
-            json: inside(&values.to_string()).into(),
+            json: inside(&values.to_string()).to_owned().into(),
             buffers,
         };
     }
     Arguments {
         json: inside(array).into(),
-        buffers,
+        buffers: Vec::new(),
     }
 }
 
-/// Takes the buffers out again, and leaves placeholders.
-fn extract(value: &mut Value, buffers: &mut Vec<Cow<'_, [u8]>>) {
+/// What an array holds; whoever publishes may mark as several what is one.
+fn inside(array: &str) -> &str {
+    let array = array.trim_ascii();
+    let values = array.strip_prefix('[').and_then(|array| array.strip_suffix(']'));
+    values.unwrap_or(array)
+}
+
+/// Takes the buffers out again, and leaves placeholders. False if they cannot be told as such: clients close the connection for a
+/// placeholder without its buffer, and for more buffers than they take.
+fn extract(value: &mut Value, buffers: &mut Vec<Cow<'_, [u8]>>) -> bool {
     match value {
-        Value::Array(values) => values.iter_mut().for_each(|value| extract(value, buffers)),
-        Value::Object(members) => {
-            if members.get("_placeholder") == Some(&Value::Bool(true))
-                && let Some(bytes) = members.get("base64").and_then(Value::as_str)
-                && let Ok(bytes) = STANDARD.decode(bytes)
-            {
-                members.remove("base64");
-                members.insert("num".into(), buffers.len().into());
-                buffers.push(Cow::Owned(bytes));
-                return;
-            }
-            members.values_mut().for_each(|value| extract(value, buffers));
+        Value::Array(values) => values.iter_mut().all(|value| extract(value, buffers)),
+        Value::Object(members) if members.get("_placeholder") == Some(&Value::Bool(true)) => {
+            let base64 = members.remove("base64");
+            let bytes = base64.as_ref().and_then(Value::as_str);
+            let bytes = bytes.and_then(|base64| STANDARD.decode(base64).ok());
+            let Some(bytes) = bytes.filter(|_| buffers.len() < BUFFERS_MAX) else {
+                return false;
+            };
+            members.insert("num".into(), buffers.len().into());
+            buffers.push(Cow::Owned(bytes));
+            true
         }
-        _ => {}
+        Value::Object(members) => members.values_mut().all(|value| extract(value, buffers)),
+        _ => true,
     }
 }

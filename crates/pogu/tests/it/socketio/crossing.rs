@@ -204,3 +204,42 @@ fn what_others_publish_reaches_clients() {
     post("\nContent-Type: application/json", b"{\r\n\"a\":\r\n[]}");
     heard("2/a,[\"message\",{\r\n\"a\":\r\n[]}]", None);
 }
+
+/// What looks like a buffer and is none breaks clients: they close the connection for that.
+#[test]
+fn objects_that_only_look_like_buffers_stay_objects() {
+    let server = Running::start();
+    let mut client = SocketIo::join(&server, "/a");
+    let post = |content_type: &str, body: &str| {
+        let head = format!("POST /topics/a HTTP/1.1\nContent-Type: {content_type}");
+        assert_eq!(server.ask(&head, body.as_bytes()).status, 200);
+    };
+    let buffer = "{\"_placeholder\":true,\"base64\":\"AQI=\"}";
+    let one = format!("[{buffer}]");
+    post("application/json", &one);
+    assert_eq!(client.hear(), format!("2/a,[\"message\",{one}]"));
+    for other in [
+        PLACEHOLDER,
+        "{\"_placeholder\":true}",
+        "{\"_placeholder\":true,\"num\":1}",
+        "{\"_placeholder\":true,\"num\":\"splice\",\"base64\":\"!\"}",
+        "{\"a\":[{\"_placeholder\":true,\"base64\":7}]}",
+    ] {
+        let args = format!("{buffer},{other}");
+        post("application/json;args", &format!("[{args}]"));
+        assert_eq!(client.hear(), format!("2/a,[\"message\",{args}]"));
+    }
+    // More than clients take.
+    let ten = [buffer; 10].join(",");
+    post("application/json;args", &format!("[{ten}]"));
+    assert!(client.hear().starts_with("510-/a,["));
+    for _ in 0..10 {
+        assert_eq!(client.hear_bytes(), [1, 2]);
+    }
+    let eleven = [buffer; 11].join(",");
+    post("application/json;args", &format!("[{eleven}]"));
+    assert_eq!(client.hear(), format!("2/a,[\"message\",{eleven}]"));
+    // Marked as several, and one.
+    post("application/json;args", "{\"a\":1}");
+    assert_eq!(client.hear(), "2/a,[\"message\",{\"a\":1}]");
+}
