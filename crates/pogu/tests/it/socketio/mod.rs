@@ -1,9 +1,13 @@
-//! Socket.IO over real sockets: what the public suite checks, and namespaces as topics.
+//! Socket.IO over real sockets: what the public suite checks, namespaces as topics, sessions that are taken up again, and code behind
+//! namespaces.
 
 mod connect;
 mod crossing;
 mod events;
+mod hostile;
+mod limits;
 mod mapping;
 mod peer;
 mod recovery;
 mod root;
+mod shutdown;
