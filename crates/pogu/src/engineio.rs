@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::carrier::Carrier;
 use crate::core::Core;
+use crate::errand::Post;
 use crate::flush::{Progress, tell_missed};
 use crate::id::{self, PeerId};
 use crate::lane::Lane;
@@ -136,6 +137,8 @@ pub(crate) struct EngineIo {
     form: Form,
     /// Binary goes out as base64 on a WebSocket too.
     base64: bool,
+    /// A POST that is heard once the client has taken what waits for it.
+    pub(crate) unheard: Option<Box<Post>>,
 }
 
 impl EngineIo {
@@ -157,6 +160,7 @@ impl EngineIo {
             socket,
             form,
             base64,
+            unheard: None,
         }
     }
 
@@ -381,10 +385,12 @@ impl Lane {
             let _ = poll.answer.send(engine.answer(payload));
         }
         if peer.closing.is_some() {
-            Progress::Done
-        } else {
-            Progress::Parked
+            return Progress::Done;
         }
+        if let (id, Some(post)) = (peer.id, engine.unheard.take()) {
+            self.hear_post(id, *post);
+        }
+        Progress::Parked
     }
 
     /// Takes bytes of a WebSocket that is to take a session over.
@@ -499,7 +505,12 @@ impl Lane {
         engine.upgrade(socket, &mut target.out);
         target.out.splice(0..0, out);
         target.blocked = false;
+        let unheard = engine.unheard.take();
         self.mark_dirty(target_slot);
+        // What it says was said before.
+        if let Some(post) = unheard {
+            self.hear_post(session, *post);
+        }
         if !rest.is_empty() {
             self.receive(target_slot, rest);
         }

@@ -16,7 +16,7 @@ use crate::dialect::{Dialect, Plain};
 use crate::drive::Command;
 use crate::engineio::{Answer, Poll, Sid};
 use crate::id::PeerId;
-use crate::lane::Lane;
+use crate::lane::{BACKLOG_MAX, Lane};
 use crate::link::Link;
 use crate::peer::{Ending, Peer};
 use crate::sockjs;
@@ -32,20 +32,23 @@ pub(crate) enum Errand {
     /// Its client has gone before the answer.
     PollLost { sid: Sid, number: u64 },
     /// A POST with packets.
-    Post {
-        sid: Sid,
-        content_type: Box<str>,
-        /// The body is a form.
-        jsonp: bool,
-        body: Vec<u8>,
-        answer: oneshot::Sender<Result<(), Refusal>>,
-    },
+    Post { sid: Sid, post: Post },
     /// A WebSocket that is to take the session over.
     Probe(Box<Probe>),
     /// Its client has come back elsewhere: its connection is dead.
     Replaced { sid: Sid },
     /// The same of SockJS.
     SockJs(sockjs::Errand),
+}
+
+/// A POST with packets, on whatever lane.
+#[derive(Debug)]
+pub(crate) struct Post {
+    pub(crate) content_type: Box<str>,
+    /// The body is a form.
+    pub(crate) jsonp: bool,
+    pub(crate) body: Vec<u8>,
+    pub(crate) answer: oneshot::Sender<Result<(), Refusal>>,
 }
 
 /// A WebSocket on its way to its session's lane.
@@ -142,17 +145,7 @@ impl Lane {
         match errand {
             Errand::Poll { poll, .. } => self.take_poll(id, poll),
             Errand::PollLost { number, .. } => self.lose_poll(id, number),
-            Errand::Post {
-                content_type,
-                jsonp,
-                body,
-                answer,
-                ..
-            } => {
-                let done = self.take_post(id, &content_type, jsonp, body);
-                // Whoever asked may have gone.
-                let _ = answer.send(done);
-            }
+            Errand::Post { post, .. } => self.take_post(id, post),
             Errand::Probe(probe) => self.take_probe(id, *probe),
             Errand::Replaced { .. } => self.remove(id.slot as usize),
             // Done above.
@@ -214,7 +207,45 @@ impl Lane {
         }
     }
 
-    fn take_post(
+    fn take_post(&mut self, id: PeerId, post: Post) {
+        let slot = id.slot as usize;
+        let Lane { peers, core, .. } = self;
+        let Some(peer) = peers.get_mut(slot).filter(|peer| peer.id == id) else {
+            return;
+        };
+        core.counters.bytes_in(peer.way(), post.body.len());
+        let backlog = peer.backlog();
+        let Carrier::EngineIo(engine) = &mut peer.carrier else {
+            return;
+        };
+        if let Err(refusal) = engine.session.post(core.now) {
+            // It may have found that its time was over.
+            let is_closed = engine.session.is_closed();
+            let _ = post.answer.send(Err(refusal));
+            if is_closed {
+                self.end(slot, &Ending::TimedOut);
+            }
+        } else if backlog > BACKLOG_MAX {
+            engine.unheard = Some(Box::new(post));
+        } else {
+            self.hear_post(id, post);
+        }
+    }
+
+    /// Hears the packets of a POST, and answers it.
+    pub(crate) fn hear_post(&mut self, id: PeerId, post: Post) {
+        let Post {
+            content_type,
+            jsonp,
+            body,
+            answer,
+        } = post;
+        let done = self.hear_packets(id, &content_type, jsonp, body);
+        // Whoever asked may have gone.
+        let _ = answer.send(done);
+    }
+
+    fn hear_packets(
         &mut self,
         id: PeerId,
         content_type: &str,
@@ -227,18 +258,9 @@ impl Lane {
             .get_mut(slot)
             .filter(|peer| peer.id == id)
             .ok_or(Refusal::Session)?;
-        core.counters.bytes_in(peer.way(), body.len());
         let Carrier::EngineIo(engine) = &mut peer.carrier else {
             return Err(Refusal::Session);
         };
-        if let Err(refusal) = engine.session.post(core.now) {
-            // It may have found that its time was over.
-            let is_closed = engine.session.is_closed();
-            if is_closed {
-                self.end(slot, &Ending::TimedOut);
-            }
-            return Err(refusal);
-        }
         let form = Form::of_post(engine.session.version(), content_type);
         let limits = core.engineio_limits.clone();
         let heard = match (form, is_jsonp) {
@@ -333,7 +355,7 @@ impl Lane {
 fn refuse(errand: Errand) {
     match errand {
         Errand::Poll { poll, .. } => drop(poll.answer.send(Answer::Refused(Refusal::Session))),
-        Errand::Post { answer, .. } => drop(answer.send(Err(Refusal::Session))),
+        Errand::Post { post, .. } => drop(post.answer.send(Err(Refusal::Session))),
         Errand::Probe(probe) => refuse_probe(*probe),
         Errand::PollLost { .. } | Errand::Replaced { .. } => {}
         // Their own lane takes up all of them.

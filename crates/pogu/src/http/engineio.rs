@@ -18,7 +18,7 @@ use crate::core::Core;
 use crate::dialect::{Dialect, SocketIo};
 use crate::drive::{Command, Lanes, Shared};
 use crate::engineio::{self as carrier, EngineIo, Poll, Sid};
-use crate::errand::Errand;
+use crate::errand::{Errand, Post};
 use crate::handler::Endpoint;
 use crate::lane::Lane;
 use crate::link::Link;
@@ -183,14 +183,13 @@ async fn post(lane: &Shared, request: &mut Request<Incoming>, sid: Option<Sid>, 
         return problem(overloaded);
     }
     let (sender, answer) = oneshot::channel();
-    let errand = Errand::Post {
-        sid,
+    let post = Post {
         content_type,
         jsonp,
         body,
         answer: sender,
     };
-    lane.borrow_mut().send(errand);
+    lane.borrow_mut().send(Errand::Post { sid, post });
     match answer.await {
         Ok(Ok(())) => {
             let mut reply = Response::new(full("ok"));

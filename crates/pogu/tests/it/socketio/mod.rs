@@ -11,3 +11,4 @@ mod peer;
 mod recovery;
 mod root;
 mod shutdown;
+mod unread;
