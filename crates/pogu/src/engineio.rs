@@ -340,10 +340,6 @@ impl Lane {
             return Progress::Parked;
         };
         let way = peer.way();
-        if let Some(mailbox) = &mut peer.mailbox {
-            let missed = mailbox.take_missed();
-            tell_missed(peer, &missed, core);
-        }
         let form = peer.form();
         let Carrier::EngineIo(engine) = &mut peer.carrier else {
             return Progress::Parked;
@@ -356,6 +352,14 @@ impl Lane {
                 Progress::Parked
             };
         }
+        // While nobody polls it is counted in the mailbox: told each time, it would grow without end.
+        if let Some(mailbox) = &mut peer.mailbox {
+            let missed = mailbox.take_missed();
+            tell_missed(peer, &missed, core);
+        }
+        let Carrier::EngineIo(engine) = &mut peer.carrier else {
+            return Progress::Parked;
+        };
         if let (Some(form), Some(mut mailbox)) = (form, peer.mailbox.take()) {
             let run = runs.of(form, &peer.dialect, &mailbox, PACKETS_MAX, &mut core.codec);
             if !peer.out.is_empty() && !run.bytes.is_empty() {

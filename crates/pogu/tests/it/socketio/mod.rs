@@ -11,4 +11,5 @@ mod peer;
 mod recovery;
 mod root;
 mod shutdown;
+mod slow;
 mod unread;
