@@ -304,6 +304,8 @@ impl Lane {
     /// Tells every peer that the server stops.
     pub(crate) fn shut_down(&mut self) {
         self.shutting_down = true;
+        // What was published before comes before the last words.
+        self.drain();
         let slots: Vec<usize> = self.peers.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.end(slot, &Ending::ShuttingDown);
