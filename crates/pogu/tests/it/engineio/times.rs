@@ -58,7 +58,12 @@ fn a_client_of_polls_that_is_silent_is_given_up() {
     assert_eq!(polls.packet(), "2");
     polls.poll();
     let answer = polls.answer();
-    assert_eq!((answer.status, &*answer.text()), (200, "1"));
+    // A poll may also come too late to be told.
+    if answer.status == 200 {
+        assert_eq!(answer.text(), "1");
+    } else {
+        unknown(&answer);
+    }
     unknown(&server.get(&polls.target()));
 }
 
