@@ -101,10 +101,15 @@ impl Speaker<'_> {
 
     /// Tells code that acknowledgements will not come.
     pub(super) fn give_up(&mut self, state: &mut State, acks: Vec<PendingAck>, why: NoAck) {
+        let mut nowhere = Vec::new();
         for PendingAck { namespace, then, .. } in acks {
             let State { joined, acks, .. } = state;
             if let Some(joined) = joined.iter_mut().find(|joined| joined.id == namespace) {
-                then(&mut self.socket(joined, acks, None), Err(why));
+                let mut socket = self.socket(joined, acks, None);
+                if why == NoAck::Gone {
+                    socket.out = &mut nowhere;
+                }
+                then(&mut socket, Err(why));
             }
         }
     }
@@ -112,7 +117,11 @@ impl Speaker<'_> {
     /// Ends what a namespace that the client is gone from has asked of the hub, and tells its code.
     pub(super) fn part(&mut self, joined: &mut Joined, reason: Reason) {
         if let Some(code) = joined.code.clone() {
-            code.disconnect(&mut self.socket(joined, &mut Vec::new(), None), reason);
+            // A client hears nothing of a namespace that it is gone from.
+            let (mut nowhere, mut acks) = (Vec::new(), Vec::new());
+            let mut socket = self.socket(joined, &mut acks, None);
+            socket.out = &mut nowhere;
+            code.disconnect(&mut socket, reason);
         }
         for id in &joined.subscriptions {
             self.catching_up.retain(|other| other != id);

@@ -1,6 +1,7 @@
 //! Socket.IO over real sockets: what the public suite checks, namespaces as topics, sessions that are taken up again, and code behind
 //! namespaces.
 
+mod code;
 mod connect;
 mod crossing;
 mod events;
