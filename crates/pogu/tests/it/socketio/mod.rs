@@ -1,6 +1,7 @@
 //! Socket.IO over real sockets: what the public suite checks, namespaces as topics, sessions that are taken up again, and code behind
 //! namespaces.
 
+mod acks;
 mod code;
 mod connect;
 mod crossing;
@@ -10,6 +11,8 @@ mod limits;
 mod mapping;
 mod peer;
 mod recovery;
+mod recovery_code;
+mod rooms;
 mod root;
 mod shutdown;
 mod slow;

@@ -1,0 +1,112 @@
+//! Sessions that are taken up again where there is code behind their namespace: with their rooms, and what was emitted to them alone.
+
+use std::time::Duration;
+
+use pogu::socketio::Namespace;
+use serde_json::json;
+
+use super::peer::{Ids, SocketIo};
+use crate::engineio::{By, WAYS};
+use crate::server::Running;
+
+fn server() -> Running {
+    let namespace = Namespace::new()
+        .on_connect(|socket, _| {
+            let back = socket.is_recovered();
+            socket.emit("welcome", &back);
+            Ok(())
+        })
+        .on_ack("join", |socket, room: String| socket.join(&room).is_ok())
+        .on_ack("leave", |socket, room: String| socket.leave(&room))
+        .on("to", |socket, (room, text): (String, String)| {
+            socket.to(&room).emit("to", &text);
+        })
+        .on("ask", |socket, text: String| {
+            let timeout = Duration::from_secs(60);
+            socket.emit_with_ack("question", &text, timeout, |socket, answer| {
+                socket.emit("answered", &answer.is_ok());
+            });
+        })
+        .on("leave-all", |socket, (): ()| socket.disconnect());
+    Running::built("[socketio]\nrecovery = \"1m\"\n", |builder| {
+        builder.socketio("/chat", namespace.clone())
+    })
+}
+
+fn joined(server: &Running, by: By) -> (SocketIo, Ids, String) {
+    let mut client = SocketIo::open(server, by);
+    let ids = client.enter("/chat", "");
+    let (args, offset) = client.hear_numbered("/chat");
+    assert_eq!(args, [json!("welcome"), json!(false)]);
+    (client, ids, offset)
+}
+
+fn back(server: &Running, by: By, ids: &Ids, offset: &str) -> (SocketIo, Ids) {
+    let mut client = SocketIo::open(server, by);
+    let auth = json!({"pid": ids.pid, "offset": offset}).to_string();
+    let now = client.enter("/chat", &auth);
+    (client, now)
+}
+
+#[test]
+fn rooms_and_what_was_for_one_alone_come_back() {
+    let server = server();
+    for by in WAYS {
+        let (mut client, ids, offset) = joined(&server, by);
+        let (mut other, ..) = joined(&server, By::WebSocket);
+        client.ask("/chat", "[\"join\",\"kitchen\"]");
+        client.ask("/chat", "[\"join\",\"left\"]");
+        client.ask("/chat", "[\"leave\",\"left\"]");
+        client.break_off(&server);
+        other.emit("/chat", "[\"to\",\"kitchen\",\"to all in it\"]");
+        other.emit("/chat", "[\"to\",\"left\",\"not for it\"]");
+        other.emit("/chat", &format!("[\"to\",\"{}\",\"to you\"]", ids.sid));
+        // All of it is there.
+        assert_eq!(other.ask("/chat", "[\"join\",\"x\"]"), true);
+        let (mut client, now) = back(&server, by, &ids, &offset);
+        assert_eq!(now, ids);
+        // A room's events come in order, but those of several rooms as it happens.
+        let mut heard: Vec<String> = (0..3)
+            .map(|_| json!(client.hear_numbered("/chat").0).to_string())
+            .collect();
+        heard.sort();
+        assert_eq!(
+            heard,
+            [
+                "[\"to\",\"to all in it\"]",
+                "[\"to\",\"to you\"]",
+                "[\"welcome\",true]"
+            ]
+        );
+        other.emit("/chat", "[\"to\",\"kitchen\",\"live\"]");
+        assert_eq!(client.hear_numbered("/chat").0, [json!("to"), json!("live")]);
+    }
+}
+
+/// Clients take a last argument that is a string for the offset, so there must be none.
+#[test]
+fn questions_end_in_no_string() {
+    let server = server();
+    let (mut client, ids, _) = joined(&server, By::WebSocket);
+    client.emit("/chat", "[\"ask\",\"how are you\"]");
+    assert_eq!(client.hear(), "2/chat,0[\"question\",\"how are you\",null]");
+    client.say("3/chat,0[\"well\"]");
+    let (args, offset) = client.hear_numbered("/chat");
+    assert_eq!(args, [json!("answered"), json!(true)]);
+    client.break_off(&server);
+    let (mut client, now) = back(&server, By::Polls, &ids, &offset);
+    assert_eq!(now, ids);
+    assert_eq!(client.hear_numbered("/chat").0, [json!("welcome"), json!(true)]);
+}
+
+#[test]
+fn who_was_sent_away_begins_anew() {
+    let server = server();
+    let (mut client, ids, offset) = joined(&server, By::WebSocket);
+    client.emit("/chat", "[\"leave-all\"]");
+    assert_eq!(client.hear(), "1/chat,");
+    client.break_off(&server);
+    let (mut client, now) = back(&server, By::WebSocket, &ids, &offset);
+    assert!(now.sid != ids.sid && now.pid != ids.pid);
+    assert_eq!(client.hear_numbered("/chat").0, [json!("welcome"), json!(false)]);
+}
