@@ -31,7 +31,7 @@ fn a_body_without_end_is_not_waited_for() {
     is_well(&server);
 }
 
-/// CVE-2022-21676: a session whose first request was of another protocol was not there when the second asked for it.
+/// A session whose first request was of another protocol.
 #[test]
 fn protocols_are_not_mixed_within_a_session() {
     let server = Running::with("[socketio]\nallow-eio3 = true\n");
@@ -52,17 +52,13 @@ fn protocols_are_not_mixed_within_a_session() {
     is_well(&server);
 }
 
-/// CVE-2022-41940: a request whose client goes while it is answered, and queries of all sorts.
+/// A request whose client goes while it is answered, and queries of all sorts.
 #[test]
 fn clients_that_go_in_the_middle_harm_nobody() {
     let server = Running::start();
     for end in [0, 20, 60] {
         let polls = Polls::open(&server);
-        let request = format!(
-            "GET {WEBSOCKET}&sid={} HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-            polls.sid
-        );
+        let request = upgrade(&format!("{WEBSOCKET}&sid={}", polls.sid));
         for request in [
             request,
             format!("GET {} HTTP/1.1\r\nHost: test\r\n\r\n", polls.target()),
@@ -85,6 +81,95 @@ fn clients_that_go_in_the_middle_harm_nobody() {
     ] {
         let answer = server.get(&format!("/socket.io/{query}"));
         assert!(matches!(answer.status, 200 | 400), "{query}: {answer:?}");
+    }
+    is_well(&server);
+}
+
+/// The head of a request that makes its connection a WebSocket.
+fn upgrade(target: &str) -> String {
+    format!(
+        "GET {target} HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
+/// Ends a connection by a reset.
+fn reset(stream: &std::net::TcpStream) {
+    let socket = socket2::SockRef::from(stream);
+    socket.set_linger(Some(std::time::Duration::ZERO)).unwrap();
+}
+
+/// CVE-2022-21676: bytes behind the request that makes a WebSocket were read as a frame of reserved bits, which nobody caught.
+#[test]
+fn frames_of_reserved_bits_may_come_with_the_request() {
+    let server = Running::start();
+    let polls = Polls::open(&server);
+    for target in [WEBSOCKET.to_owned(), format!("{WEBSOCKET}&sid={}", polls.sid)] {
+        for bits in [0x40, 0x20, 0x10, 0x70] {
+            let mut bytes = upgrade(&target).into_bytes();
+            bytes.extend_from_slice(&[0x81 | bits, 0x85, 0, 0, 0, 0]);
+            bytes.extend_from_slice(b"2prob");
+            let mut http = Http::new(server.connect());
+            http.raw(&bytes);
+            assert_eq!(http.head().status, 101);
+            assert!(http.ends());
+        }
+    }
+    // The session that they probed is as it was.
+    let mut polls = polls;
+    polls.post_ok("40/a,");
+    is_well(&server);
+}
+
+/// CVE-2022-41940: a connection that was upgraded, or asked for that, and was reset.
+#[test]
+fn connections_that_are_reset_at_their_upgrade_harm_nobody() {
+    let server = Running::start();
+    let h2c = format!(
+        "GET {POLLING} HTTP/1.1\r\nHost: test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+         HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
+    );
+    for _ in 0..10 {
+        let polls = Polls::open(&server);
+        for request in [
+            h2c.clone(),
+            upgrade(WEBSOCKET),
+            upgrade(&format!("{WEBSOCKET}&sid={}", polls.sid)),
+        ] {
+            // At once, and after the answer.
+            let mut stream = server.connect();
+            reset(&stream);
+            std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+            drop(stream);
+            let stream = server.connect();
+            reset(&stream);
+            let mut http = Http::new(stream);
+            http.raw(request.as_bytes());
+            assert!(matches!(http.head().status, 101 | 200));
+        }
+    }
+    is_well(&server);
+}
+
+/// CVE-2023-31125: a WebSocket of a transport that every object has.
+#[test]
+fn transports_are_named_by_their_own_names() {
+    let server = Running::start();
+    for transport in [
+        "__proto__",
+        "constructor",
+        "toString",
+        "webtransport",
+        "polling",
+        "",
+    ] {
+        let mut http = Http::new(server.connect());
+        http.raw(upgrade(&format!("/socket.io/?EIO=4&transport={transport}")).as_bytes());
+        let status = http.head().status;
+        assert!(
+            status == 400 || (transport == "polling" && status == 200),
+            "{transport}: {status}"
+        );
     }
     is_well(&server);
 }
