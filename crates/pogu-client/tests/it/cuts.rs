@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::proxy::{Fate, Proxy};
 use crate::server::Harbour;
-use crate::{PATIENCE, STOMP, bodies, by, draft, history, options, publish};
+use crate::{PATIENCE, POLLS, SOCKETIO, STOMP, bodies, by, draft, history, options, publish};
 
 /// Runs `one` for each number, some at a time.
 pub(crate) async fn for_each<F>(numbers: impl Iterator<Item = usize>, one: impl Fn(usize) -> F)
@@ -33,8 +33,8 @@ where
 }
 
 /// How many bytes lie between two cuts: of HTTP most are heads, whose every byte would take long and tell nothing new.
-fn step(via: Via) -> usize {
-    if matches!(via, Via::Ws | Via::Tcp | Via::Stomp) {
+fn step(via: Via, scheme: &str) -> usize {
+    if matches!(via, Via::Ws | Via::Tcp | Via::Stomp | Via::SocketIo) && scheme != POLLS {
         1
     } else {
         3
@@ -97,7 +97,7 @@ async fn cut_everywhere(via: Via, scheme: &'static str) {
     let address = harbour.address;
     let bytes = read_across_a_cut(address, via, scheme, usize::MAX, vec![Fate::Whole]).await;
     assert!((100..5_000).contains(&bytes), "{via}: {bytes}");
-    for_each((0..=bytes).step_by(step(via)), |at| async move {
+    for_each((0..=bytes).step_by(step(via, scheme)), |at| async move {
         read_across_a_cut(address, via, scheme, at, vec![Fate::CutDown(at), Fate::Whole]).await;
     })
     .await;
@@ -140,13 +140,20 @@ async fn stomp_survives_every_cut() {
     }
 }
 
+#[tokio::test]
+async fn socketio_survives_every_cut() {
+    for scheme in SOCKETIO {
+        cut_everywhere(Via::SocketIo, scheme).await;
+    }
+}
+
 /// Publishes through `fates` and returns what the server then has.
-async fn publish_across_a_cut(address: SocketAddr, via: Via, at: &str, fates: Vec<Fate>) {
-    let topic = format!("pub.{via}.{at}");
+async fn publish_across_a_cut(address: SocketAddr, via: Via, scheme: &str, at: &str, fates: Vec<Fate>) {
+    let topic = format!("pub.{via}.{scheme}.{at}");
     let proxy = Proxy::start(address, fates).await;
     let mut publisher = None;
     for _ in 0..10 {
-        match Publisher::connect(&by("http", proxy.address), via, options()).await {
+        match Publisher::connect(&by(scheme, proxy.address), via, options()).await {
             Ok(connected) => {
                 publisher = Some(connected);
                 break;
@@ -174,17 +181,17 @@ async fn publish_across_a_cut(address: SocketAddr, via: Via, at: &str, fates: Ve
     );
 }
 
-async fn cut_publications_everywhere(via: Via, down: usize, up: usize) {
+async fn cut_publications_everywhere(via: Via, scheme: &'static str, down: usize, up: usize) {
     let harbour = Harbour::start();
     let address = harbour.address;
-    for_each((0..down).step_by(step(via)), |at| async move {
+    for_each((0..down).step_by(step(via, scheme)), |at| async move {
         let fates = vec![Fate::CutDown(at), Fate::Whole];
-        publish_across_a_cut(address, via, &format!("down-{at}"), fates).await;
+        publish_across_a_cut(address, via, scheme, &format!("down-{at}"), fates).await;
     })
     .await;
-    for_each((0..up).step_by(step(via)), |at| async move {
+    for_each((0..up).step_by(step(via, scheme)), |at| async move {
         let fates = vec![Fate::CutUp(at), Fate::Whole];
-        publish_across_a_cut(address, via, &format!("up-{at}"), fates).await;
+        publish_across_a_cut(address, via, scheme, &format!("up-{at}"), fates).await;
     })
     .await;
 }
@@ -193,15 +200,38 @@ async fn cut_publications_everywhere(via: Via, down: usize, up: usize) {
 
 #[tokio::test]
 async fn posts_survive_every_cut() {
-    cut_publications_everywhere(Via::Http, 700, 800).await;
+    cut_publications_everywhere(Via::Http, "http", 700, 800).await;
 }
 
 #[tokio::test]
 async fn publications_over_websocket_survive_every_cut() {
-    cut_publications_everywhere(Via::Ws, 320, 500).await;
+    cut_publications_everywhere(Via::Ws, "http", 320, 500).await;
 }
 
 #[tokio::test]
 async fn publications_over_tcp_survive_every_cut() {
-    cut_publications_everywhere(Via::Tcp, 140, 260).await;
+    cut_publications_everywhere(Via::Tcp, "http", 140, 260).await;
+}
+
+#[tokio::test]
+async fn publications_over_socketio_survive_every_cut() {
+    cut_publications_everywhere(Via::SocketIo, "ws", 800, 900).await;
+}
+
+#[tokio::test]
+async fn publications_over_polls_survive_every_cut() {
+    cut_publications_everywhere(Via::SocketIo, POLLS, 900, 900).await;
+    // The second connection is that of the POSTs.
+    let harbour = Harbour::start();
+    let address = harbour.address;
+    for_each((0..900).step_by(5), |at| async move {
+        for (name, fate) in [
+            (format!("post-down-{at}"), Fate::CutDown(at)),
+            (format!("post-up-{at}"), Fate::CutUp(at)),
+        ] {
+            let fates = vec![Fate::Whole, fate, Fate::Whole];
+            publish_across_a_cut(address, Via::SocketIo, POLLS, &name, fates).await;
+        }
+    })
+    .await;
 }

@@ -110,7 +110,11 @@ async fn flood(head: &'static str, filler: &'static [u8], via: Via) -> Error {
     let mut options = options();
     options.backoff_base = Duration::from_secs(3600);
     options.backoff_cap = Duration::from_secs(3600);
-    let scheme = if via == Via::Stomp { "stomp" } else { "http" };
+    let scheme = match via {
+        Via::Stomp => "stomp",
+        Via::SocketIo => crate::POLLS,
+        _ => "http",
+    };
     let target = by(scheme, address);
     let connecting = Subscriber::connect(&target, "chat", Some("earliest"), via, options);
     let mut subscriber = match timeout(PATIENCE, connecting).await.expect("an end in time") {
@@ -162,6 +166,7 @@ async fn endless_units_are_cut_off() {
             b"x",
             Via::Stomp,
         ),
+        (json, b" ", Via::SocketIo),
         (CONNECTED, b"CONNECTED\n\n\0", Via::Stomp),
         (
             CONNECTED,

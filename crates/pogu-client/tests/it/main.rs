@@ -14,6 +14,8 @@ mod pipes;
 mod proxy;
 mod publishing;
 mod server;
+mod socketio;
+mod socketio_peers;
 mod stomp;
 mod stomp_peers;
 mod subscribing;
@@ -57,8 +59,18 @@ fn target(address: std::net::SocketAddr) -> Target {
 /// The schemes by whose URLs STOMP goes over a WebSocket and over TCP.
 const STOMP: [&str; 2] = ["ws", "stomp"];
 
+/// What Socket.IO goes over: a WebSocket, and polls.
+const SOCKETIO: [&str; 2] = ["ws", POLLS];
+
+/// No scheme, but what is asked of an HTTP server.
+const POLLS: &str = "polls";
+
 fn by(scheme: &str, address: std::net::SocketAddr) -> Target {
-    format!("{scheme}://{address}").parse().unwrap()
+    let url = match scheme {
+        POLLS => format!("http://{address}?transport=polling"),
+        _ => format!("{scheme}://{address}"),
+    };
+    url.parse().unwrap()
 }
 
 fn draft(topic: &str, body: &str) -> Draft {

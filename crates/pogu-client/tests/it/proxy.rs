@@ -152,7 +152,7 @@ pub(crate) enum Habit {
     CollectsBodies,
 }
 
-/// An HTTP proxy that knows no WebSocket: it takes `Upgrade` out of requests, which have no bodies here.
+/// An HTTP proxy that knows no WebSocket: it takes `Upgrade` out of requests.
 pub(crate) async fn http_proxy(upstream: SocketAddr, habit: Habit) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -174,6 +174,7 @@ pub(crate) async fn http_proxy(upstream: SocketAddr, habit: Habit) -> SocketAddr
 
 async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
     let mut head = Vec::new();
+    let mut length = 0;
     loop {
         let Ok(byte) = from.read_u8().await else { return };
         head.push(byte);
@@ -187,6 +188,15 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
         }
         if to.write_all(line.as_bytes()).await.is_err() {
             return;
+        }
+        if let Some(value) = lower.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line == "\r\n" {
+            let mut body = vec![0; std::mem::take(&mut length)];
+            if from.read_exact(&mut body).await.is_err() || to.write_all(&body).await.is_err() {
+                return;
+            }
         }
     }
 }
