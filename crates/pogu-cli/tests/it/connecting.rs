@@ -19,6 +19,13 @@ fn a_topic_talks_both_ways_over_every_scheme() {
             "--via".into(),
             "stomp".into(),
         ],
+        vec![format!("socketio://{at}/talk/socketio")],
+        vec![format!("socketio://{at}/talk/polls?transport=polling")],
+        vec![
+            format!("http://{at}/topics/talk.socketio.http"),
+            "--via".into(),
+            "socketio".into(),
+        ],
         vec![format!("http://{at}/topics/talk.stream")],
         vec![
             format!("http://{at}/topics/talk.sse"),
@@ -88,6 +95,8 @@ fn urls_that_name_nothing_are_refused() {
         (format!("ws://{}/nowhere", harbour.address), 1, "404"),
         (format!("stomp://{}", harbour.address), 1, "/queue/jobs"),
         (format!("stomp://{}/a..b/c", harbour.address), 1, "/a..b/c"),
+        (format!("socketio://{}/", harbour.address), 1, "needs a topic"),
+        (format!("socketio://{}/a//b", harbour.address), 1, "empty"),
         ("wss://example.org/".to_owned(), 2, "TLS is not there yet"),
         ("gopher://example.org/".to_owned(), 2, "gopher"),
     ] {

@@ -142,6 +142,9 @@ fn nobody_there_is_one_line_with_the_address_and_a_way_out() {
         &["connect", &format!("stomp://{free}/chat")],
         &["sub", "/queue/jobs", "--server", &server, "--via", "stomp"],
         &["pub", "chat", "x", "--server", &server, "--via", "stomp"],
+        &["connect", &format!("socketio://{free}/chat")],
+        &["sub", "chat", "--server", &server, "--via", "socketio"],
+        &["pub", "chat", "x", "--server", &server, "--via", "socketio"],
     ] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");

@@ -91,6 +91,32 @@ fn stomp_is_measured_like_every_way() {
 }
 
 #[test]
+fn socketio_is_measured_on_websockets_and_on_polls() {
+    let harbour = Harbour::start(&[]);
+    let pid = std::process::id().to_string();
+    for url in [
+        "socketio://{}/bench",
+        "socketio://{}/bench?transport=polling",
+        "ws://{}/topics/bench",
+    ] {
+        let url = url.replace("{}", &harbour.address);
+        let flags = [
+            "fanout",
+            &url,
+            "--via",
+            "socketio",
+            "--subscribers",
+            "10",
+            "--pid",
+            &pid,
+        ];
+        let report = bench(&[&flags, &SMALL[..]].concat());
+        assert_delivered(&report, &["target"], 3200);
+        assert_eq!(report["parameters"]["via"], "socketio");
+    }
+}
+
+#[test]
 fn echo_beside_the_floor() {
     let harbour = Harbour::start(&[]);
     let url = format!("ws://{}/topics/bench.{{i}}", harbour.address);
@@ -165,6 +191,17 @@ fn what_cannot_be_measured_is_one_line() {
                 .map(str::to_owned)
                 .to_vec(),
             "--via is stomp or nothing",
+        ),
+        (
+            vec!["echo".to_owned(), format!("socketio://{}/bench", harbour.address)],
+            "an echo needs",
+        ),
+        (
+            vec![
+                "fanout".to_owned(),
+                format!("socketio://{}/a//b", harbour.address),
+            ],
+            "refused /a//b: Invalid namespace",
         ),
         (
             vec!["fanout".to_owned(), "ftp://127.0.0.1/x".to_owned()],

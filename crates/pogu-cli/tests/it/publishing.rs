@@ -23,7 +23,7 @@ fn history(harbour: &Harbour, topic: &str, count: usize) -> Vec<String> {
 #[test]
 fn every_way_brings_a_message_and_prints_its_cursor() {
     let harbour = Harbour::start(&[]);
-    for via in ["http", "ws", "tcp", "udp", "auto", "stomp"] {
+    for via in ["http", "ws", "tcp", "udp", "auto", "stomp", "socketio"] {
         let topic = format!("pub.{via}");
         let cursor = lines(&run(&[
             "pub",
@@ -63,10 +63,12 @@ fn every_way_brings_a_message_and_prints_its_cursor() {
         "udp://{}/pub.url",
         "stomp://{}/pub.url",
         "stomp://{}/topic/pub.url",
+        "socketio://{}/pub/url",
+        "socketio://{}/pub.url?transport=polling",
     ] {
         lines(&run(&["pub", &url.replace("{}", &harbour.address), "-q", "x"]));
     }
-    assert_eq!(history(&harbour, "pub.url", 6), ["x"; 6]);
+    assert_eq!(history(&harbour, "pub.url", 8), ["x"; 8]);
 }
 
 #[test]
@@ -164,7 +166,7 @@ fn a_message_is_repeated_at_a_rate() {
 fn event_type_key_and_json_are_passed() {
     let harbour = Harbour::start(&[]);
     let server = harbour.url();
-    for via in ["http", "ws", "tcp", "udp", "stomp"] {
+    for via in ["http", "ws", "tcp", "udp", "stomp", "socketio"] {
         let topic = format!("full.{via}");
         let arguments = [
             "pub",
@@ -224,12 +226,14 @@ fn what_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn a_message_that_stomp_refuses_is_named() {
+fn a_message_that_is_refused_is_named() {
     let harbour = Harbour::start(&[]);
-    let output = run(&["pub", "a..b", "x", "--via", "stomp", "--server", &harbour.url()]);
-    assert!(
-        stderr(&output).contains("message 1 was not published: the server answered bad destination"),
-        "{}",
-        stderr(&output)
-    );
+    for (via, why) in [("stomp", "bad destination"), ("socketio", "error: ")] {
+        let output = run(&["pub", "a..b", "x", "--via", via, "--server", &harbour.url()]);
+        assert!(
+            stderr(&output).contains(&format!("message 1 was not published: the server answered {why}")),
+            "{}",
+            stderr(&output)
+        );
+    }
 }

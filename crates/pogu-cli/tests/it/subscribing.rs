@@ -4,8 +4,8 @@ use std::process::Child;
 use crate::harbour::Harbour;
 use crate::{finish, lines, pogu, run, run_with_input, signal, stderr, stdout};
 
-const WAYS: [&str; 9] = [
-    "sse", "stream", "longpoll", "poll", "ws", "tcp", "udp", "auto", "stomp",
+const WAYS: [&str; 10] = [
+    "sse", "stream", "longpoll", "poll", "ws", "tcp", "udp", "auto", "stomp", "socketio",
 ];
 
 fn publish(harbour: &Harbour, topic: &str, body: &str) {
