@@ -8,6 +8,7 @@ use pogu_proto::ws::Kind;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::info;
 
+use crate::limits::PINGS_WAITING_MAX;
 use crate::polling::Polling;
 use crate::ws::{FAR, WsConnection, milliseconds};
 use crate::{Error, Options, Target};
@@ -19,6 +20,8 @@ pub(crate) struct EngineIo {
     client: Client,
     /// The origin of the client's time.
     start: Instant,
+    /// Pings that were answered since all was written.
+    pings: u32,
     /// How long the server may be silent.
     patience: Duration,
     address: String,
@@ -82,6 +85,7 @@ impl EngineIo {
             carrier,
             client: Client::new(transport),
             start: Instant::now(),
+            pings: 0,
             patience: after,
             address: target.authority(),
             message: Vec::new(),
@@ -132,7 +136,7 @@ impl EngineIo {
         loop {
             match self.step(&mut take).await? {
                 Told::Message(taken) => return Ok(taken),
-                Told::Ping => self.put(&Packet::Pong("")),
+                Told::Ping => self.pong()?,
                 Told::Closed => return Err(Error::Ended(String::new())),
                 Told::Open { .. } | Told::Nothing => {}
             }
@@ -151,6 +155,18 @@ impl EngineIo {
         }
     }
 
+    fn pong(&mut self) -> Result<(), Error> {
+        if self.backlog() == 0 {
+            self.pings = 0;
+        }
+        self.pings += 1;
+        if self.pings > PINGS_WAITING_MAX {
+            return Err(Error::Violation("it goes on pinging and takes no answers".into()));
+        }
+        self.put(&Packet::Pong(""));
+        Ok(())
+    }
+
     /// Waits for one packet, or until the server has been silent for too long.
     async fn step<T>(&mut self, mut take: impl FnMut(Data<'_>) -> T) -> Result<Told<T>, Error> {
         let Self {
@@ -160,6 +176,7 @@ impl EngineIo {
             patience,
             address,
             message,
+            ..
         } = self;
         let now = || Time(milliseconds(start.elapsed()));
         let failed = |violation| match violation {

@@ -29,6 +29,9 @@ pub(crate) const HELD_MAX: usize = 2 * PREFETCH_MAX as usize;
 /// Acknowledgements that wait for the connection of a subscriber before [`crate::Subscriber::acknowledge`] waits.
 pub(crate) const SETTLED_WAITING_MAX: usize = 256;
 
+/// Pings of Engine.IO in a row that are answered before anything could be written.
+pub(crate) const PINGS_WAITING_MAX: u32 = 100;
+
 /// Bytes read at once.
 pub(crate) const READ_BYTES: usize = 64 << 10;
 

@@ -8,8 +8,8 @@ pub struct Options {
     /// The longest wait for a connection, for a handshake and for the head of an answer.
     pub connect_timeout: Duration,
     /// With nothing heard for so long, a WebSocket or TCP connection is asked for a sign of life; with nothing heard for
-    /// twice as long, any connection is taken for dead and made anew. STOMP over TCP has signs of life as seldom as its server wants
-    /// them.
+    /// twice as long, any connection is taken for dead and made anew. STOMP over TCP and Socket.IO over polls have signs of life as
+    /// seldom as their server wants them.
     pub idle_timeout: Duration,
     /// The first wait between attempts to connect again; each failure doubles it, and the wait is a random part of it.
     pub backoff_base: Duration,

@@ -172,6 +172,24 @@ async fn a_server_that_says_something_else_is_told_apart() {
 }
 
 #[tokio::test]
+async fn a_server_that_pings_without_end_is_left() {
+    let pings = ["2"; 1000].join("\u{1e}");
+    let (address, _posts) = polled(&[OPEN, JOINED, SUBSCRIBED, &pings]).await;
+    let mut subscriber = connect(address).await.unwrap();
+    loop {
+        match timeout(PATIENCE, subscriber.next()).await.unwrap().unwrap() {
+            Event::Lost { error, .. } => {
+                return assert!(
+                    matches!(&error, Error::Violation(why) if why.contains("pinging")),
+                    "{error}"
+                );
+            }
+            other => assert!(matches!(other, Event::Open { .. }), "{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_comes_around_the_answer_is_kept_in_order() {
     let before = r#"42["greet","one",{"topic":"chat","cursor":"a-1"}]"#;
     let gap = r#"42["gap",{"gap":true,"topic":"chat","missed":3}]"#;
