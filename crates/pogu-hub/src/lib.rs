@@ -56,5 +56,7 @@ pub use queue::{
     Bind, Bound, Consume, ConsumerId, Delivery, Outcome, QueueError, QueueTicket, Settle, dead_letter_queue,
 };
 pub use selector::{Pattern, Selector};
-pub use subscriptions::{CatchUp, SubscribeError, SubscribeOutcome, SubscriptionId, Subscriptions};
+pub use subscriptions::{
+    CatchUp, CatchUpTogether, SubscribeError, SubscribeOutcome, SubscriptionId, Subscriptions,
+};
 pub use topic::{TOPIC_BYTES_MAX, Topic, TopicError};

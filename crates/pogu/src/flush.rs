@@ -62,11 +62,17 @@ impl Runs {
         let waiting = mailbox.len().min(limit);
         let has_heads = form.has_heads();
         let same_heads = |run: &Run| {
+            // Mostly all are of one subscription, which need not be looked up again for each.
+            let mut last = None;
             !has_heads
-                || mailbox
-                    .iter()
-                    .zip(&run.heads)
-                    .all(|((_, subscription), built)| dialect.head(subscription) == built.as_ref())
+                || mailbox.iter().zip(&run.heads).all(|((_, subscription), built)| {
+                    let place = built.as_ref().map(Rc::as_ptr);
+                    if last == Some((subscription, place)) {
+                        return true;
+                    }
+                    last = Some((subscription, place));
+                    dialect.head(subscription) == built.as_ref()
+                })
         };
         // What one session alone is told is nobody else's run.
         let shareable = !(has_heads && dialect.has_notes());
@@ -417,16 +423,14 @@ impl Lane {
         if peer.mailbox.as_ref().is_some_and(|mailbox| !mailbox.is_empty()) {
             return;
         }
-        let Some(id) = peer.catching_up.first().copied() else {
-            return;
-        };
+        let ids = peer.catching_up.clone();
         let page = core
             .subscriptions
-            .catch_up(&core.hub, core.unix, id, HISTORY_PAGE);
+            .catch_up_together(&core.hub, core.unix, &ids, HISTORY_PAGE);
         if page.live {
-            peer.catching_up.remove(0);
+            peer.catching_up.clear();
         }
-        if page.gap {
+        for id in page.gaps {
             let selector = core
                 .subscriptions
                 .selector(id)
@@ -439,8 +443,8 @@ impl Lane {
         }
         let limit = core.config.limits.mailbox.bytes();
         let mailbox = peer.mailbox.get_or_insert_with(|| spares.mailbox(limit));
-        for message in page.messages {
-            // A page is at most half of what a mailbox holds.
+        for (message, id) in page.messages {
+            // A page is at most half of what a mailbox holds, but for its last message.
             mailbox.push(Rc::new(Letter::new(message)), id);
         }
     }

@@ -1,6 +1,7 @@
 //! One lane's subscriptions: who gets a message, and who is still catching up.
 
 mod group;
+mod together;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use crate::selector::Selector;
 use crate::trie::Trie;
 
 use group::{Group, Member};
+
+pub use together::CatchUpTogether;
 
 /// One lane's subscriptions. Not shared, so without a lock.
 ///
@@ -131,6 +134,22 @@ impl Subscriptions {
         exclude_origin: u64,
         filter: Option<Filter>,
     ) -> Result<SubscribeOutcome, SubscribeError> {
+        self.add(hub, now, peer, selector, after, exclude_origin, filter, false)
+    }
+
+    /// Makes a subscription. One that `waits` is not live before it was caught up, even if there is nothing to catch up with.
+    #[expect(clippy::too_many_arguments, reason = "all of them say what is asked for")]
+    fn add(
+        &mut self,
+        hub: &Hub,
+        now: u64,
+        peer: u32,
+        selector: Selector,
+        after: After,
+        exclude_origin: u64,
+        filter: Option<Filter>,
+        waits: bool,
+    ) -> Result<SubscribeOutcome, SubscribeError> {
         let limit = hub.limits().subscriptions.min(u32::MAX as usize);
         if self.slots.len() >= limit {
             return Err(SubscribeError::TooMany(limit));
@@ -146,7 +165,7 @@ impl Subscriptions {
 
         let (mut core, position, gap) = hub.begin(now, &selector, after);
         let head = core.engine.head();
-        let live = position.seq == head.seq;
+        let live = !waits && position.seq == head.seq;
         let group_at = group as u32;
         let filtered = filter.is_some();
         let group = &mut self.groups[group];

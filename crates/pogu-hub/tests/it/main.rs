@@ -16,3 +16,4 @@ mod queues;
 mod simulation;
 #[cfg(test)]
 mod threads;
+mod together;

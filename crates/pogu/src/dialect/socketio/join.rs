@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use pogu_hub::{After, Cursor, Selector, SubscribeError, SubscribeOutcome, Topic};
+use pogu_hub::{After, Cursor, Selector, SubscribeError, Topic};
 use pogu_proto::socketio::{NamespaceId, Session};
 use serde_json::Value;
 
@@ -165,25 +165,19 @@ impl Speaker<'_> {
             None => kept.since,
             Some(offset) => offset.parse().ok()?,
         };
-        let mut outcomes: Vec<SubscribeOutcome> = Vec::new();
         let own_origin = if topic.is_some() { kept.origin } else { 0 };
-        for selector in &kept.selectors {
-            match self
-                .core
-                .subscribe(self.id, selector.clone(), After::Cursor(after), own_origin, None)
-            {
-                Ok(outcome) => outcomes.push(outcome),
-                Err(_) => break,
-            }
-        }
-        if outcomes.len() < kept.selectors.len() || outcomes.iter().any(|outcome| outcome.gap) {
+        // In one order, or its last event would not say what it has of the others.
+        let outcomes = self
+            .core
+            .subscribe_together(self.id, &kept.selectors, After::Cursor(after), own_origin)
+            .ok()?;
+        if outcomes.iter().any(|outcome| outcome.gap) {
             for outcome in outcomes {
                 self.core.unsubscribe(outcome.id);
             }
             return None;
         }
-        let catching_up = outcomes.iter().filter(|outcome| !outcome.live);
-        self.catching_up.extend(catching_up.map(|outcome| outcome.id));
+        self.catching_up.extend(outcomes.iter().map(|outcome| outcome.id));
         // Where it lived nobody may have noticed that its connection is dead.
         let before = std::mem::replace(&mut kept.engine, state.engine);
         if before != state.engine {

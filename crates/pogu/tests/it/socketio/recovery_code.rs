@@ -65,19 +65,12 @@ fn rooms_and_what_was_for_one_alone_come_back() {
         assert_eq!(other.ask("/chat", "[\"join\",\"x\"]"), true);
         let (mut client, now) = back(&server, by, &ids, &offset);
         assert_eq!(now, ids);
-        // A room's events come in order, but those of several rooms as it happens.
+        // In the one order, whatever the rooms: else the offset of the last would not say what the client has.
         let mut heard: Vec<String> = (0..3)
             .map(|_| json!(client.hear_numbered("/chat").0).to_string())
             .collect();
-        heard.sort();
-        assert_eq!(
-            heard,
-            [
-                "[\"to\",\"to all in it\"]",
-                "[\"to\",\"to you\"]",
-                "[\"welcome\",true]"
-            ]
-        );
+        heard.retain(|event| event != "[\"welcome\",true]");
+        assert_eq!(heard, ["[\"to\",\"to all in it\"]", "[\"to\",\"to you\"]"]);
         other.emit("/chat", "[\"to\",\"kitchen\",\"live\"]");
         assert_eq!(client.hear_numbered("/chat").0, [json!("to"), json!("live")]);
     }

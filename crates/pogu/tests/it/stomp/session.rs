@@ -611,24 +611,3 @@ fn what_a_websocket_says_by_itself_is_no_heart_beat() {
     }
     panic!("no heart-beat in ten seconds");
 }
-
-#[test]
-fn who_beats_while_the_server_does_not_read_is_not_silent() {
-    let server = Running::start();
-    let slow = crate::server::connect_narrow(server.address());
-    let mut slow = Stomp::connected(slow, "1.2", "heart-beat:500,0\n");
-    slow.subscribe("1", "/topic/large");
-    let mut publisher = Stomp::new(&server);
-    let body = "x".repeat(1 << 20);
-    // The policy takes what does not fit; what is on its way is far more than the server reads beside.
-    for _ in 0..16 {
-        publisher.publish("/topic/large", &body);
-    }
-    for _ in 0..12 {
-        slow.say("\n");
-        std::thread::sleep(std::time::Duration::from_millis(150));
-    }
-    for message in slow.ask_amid("BEGIN\ntransaction:t") {
-        assert_eq!(message.body.len(), body.len());
-    }
-}
