@@ -1,12 +1,13 @@
-use pogu_proto::pogu::{self, Answer, Command, Decoder, SyntaxError};
-use pogu_proto::ws::Kind;
-use tokio::time::Instant;
-
 use crate::limits::{HEAD_BYTES_MAX, MESSAGE_BYTES_MAX};
+use crate::message::parse_data_url;
+use crate::pulse::Pulse;
 use crate::socket::TcpConnection;
+use crate::sockjs::SockJs;
 use crate::wire::{Moved, Wire};
 use crate::ws::WsConnection;
 use crate::{Error, Gap, Message, Options, Target};
+use pogu_proto::pogu::{self, Answer, Command, Decoder, SyntaxError};
+use pogu_proto::ws::Kind;
 
 const LIMITS: pogu::Limits = pogu::Limits {
     head: HEAD_BYTES_MAX,
@@ -16,7 +17,10 @@ const LIMITS: pogu::Limits = pogu::Limits {
 /// The name of the error for a body above the server's limit, which ends a TCP conversation.
 const TOO_LARGE: &str = "too-large";
 
-/// The pogu dialect over TCP or a WebSocket: commands out, answers in.
+/// The type of a body that has none.
+const TEXT: &str = "text/plain";
+
+/// The pogu dialect over TCP, a WebSocket or SockJS: commands out, answers in.
 #[derive(Debug)]
 pub(crate) struct Conversation {
     carrier: Carrier,
@@ -29,16 +33,14 @@ pub(crate) struct Conversation {
 enum Carrier {
     Tcp(Box<Lines>),
     Ws(Box<WsConnection>),
+    SockJs(Box<SockJs>),
 }
 
 #[derive(Debug)]
 struct Lines {
     wire: Wire,
     decoder: Decoder,
-    heard: Instant,
-    /// Silence was met with a PING that nothing has followed yet.
-    pinged: bool,
-    options: Options,
+    pulse: Pulse,
     address: String,
 }
 
@@ -71,9 +73,7 @@ impl Conversation {
         let lines = Lines {
             wire: Wire::new(socket, Vec::new()),
             decoder: Decoder::new(),
-            heard: Instant::now(),
-            pinged: false,
-            options: options.clone(),
+            pulse: Pulse::new(options),
             address: target.authority(),
         };
         Ok(Self {
@@ -93,8 +93,22 @@ impl Conversation {
         })
     }
 
+    /// Over SockJS.
+    pub(crate) async fn sockjs(target: &Target, options: &Options) -> Result<Self, Error> {
+        let session = SockJs::open(target, &target.pogu_path(), options).await?;
+        Ok(Self {
+            carrier: Carrier::SockJs(Box::new(session)),
+            sent: 0,
+            command: Vec::new(),
+        })
+    }
+
     /// Says a command and returns its number. It is written while [`Conversation::next`] waits.
-    pub(crate) fn send(&mut self, command: &Command<'_>) -> u64 {
+    ///
+    /// # Errors
+    ///
+    /// It cannot be said this way, and nothing was.
+    pub(crate) fn send(&mut self, command: &Command<'_>) -> Result<u64, Error> {
         match &mut self.carrier {
             Carrier::Tcp(lines) => {
                 command.encode(&mut lines.wire.out);
@@ -106,9 +120,19 @@ impl Conversation {
                 let is_text = std::str::from_utf8(&self.command).is_ok();
                 connection.send(if is_text { Kind::Text } else { Kind::Binary }, &self.command);
             }
+            Carrier::SockJs(session) => {
+                self.command.clear();
+                command.encode(&mut self.command);
+                let text = std::str::from_utf8(&self.command).map_err(|_| {
+                    let why =
+                        "SockJS carries text alone, and the message is not UTF-8; send it by ws, tcp or http";
+                    Error::Unsupported(why.to_owned())
+                })?;
+                session.send(text);
+            }
         }
         self.sent += 1;
-        self.sent
+        Ok(self.sent)
     }
 
     /// Bytes that wait to be written.
@@ -116,6 +140,7 @@ impl Conversation {
         match &self.carrier {
             Carrier::Tcp(lines) => lines.wire.backlog(),
             Carrier::Ws(connection) => connection.backlog(),
+            Carrier::SockJs(session) => session.backlog(),
         }
     }
 
@@ -123,14 +148,13 @@ impl Conversation {
     pub(crate) async fn next(&mut self) -> Result<Reply, Error> {
         loop {
             let reply = match &mut self.carrier {
-                Carrier::Ws(connection) => connection.next(|_, answer| parse(answer)).await??,
-                Carrier::Tcp(lines) => match lines.next().await? {
-                    Some(reply) => reply,
-                    None => {
-                        self.send(&Command::Ping);
-                        continue;
-                    }
-                },
+                Carrier::Ws(connection) => Some(connection.next(|_, answer| parse(answer)).await??),
+                Carrier::Tcp(lines) => lines.next().await?,
+                Carrier::SockJs(session) => session.next(parse_text).await?.transpose()?,
+            };
+            let Some(reply) = reply else {
+                self.send(&Command::Ping)?;
+                continue;
             };
             match reply {
                 Reply::Other => {}
@@ -151,8 +175,8 @@ impl Conversation {
     pub(crate) async fn close(&mut self) -> Result<(), Error> {
         match &mut self.carrier {
             Carrier::Ws(connection) => connection.close().await,
-            Carrier::Tcp(_) => {
-                self.send(&Command::Quit);
+            Carrier::Tcp(_) | Carrier::SockJs(_) => {
+                self.send(&Command::Quit)?;
                 while self.next().await.is_ok() {}
                 Ok(())
             }
@@ -173,32 +197,36 @@ impl Lines {
             if reply.is_some() {
                 return Ok(reply);
             }
-            let idle = self.options.idle_timeout;
-            let until = self.heard + if self.pinged { idle * 2 } else { idle };
             match self
                 .wire
-                .wait(until)
+                .wait(self.pulse.deadline())
                 .await
                 .map_err(|error| Error::broken(&self.address, error))?
             {
-                Moved::Input => {
-                    self.heard = Instant::now();
-                    self.pinged = false;
-                }
+                Moved::Input => self.pulse.beat(),
                 Moved::End => return Err(Error::Ended(String::new())),
-                Moved::Nothing if self.pinged => {
-                    return Err(Error::Silent {
-                        address: self.address.clone(),
-                        after: idle * 2,
-                    });
-                }
                 Moved::Nothing => {
-                    self.pinged = true;
+                    self.pulse.miss(&self.address)?;
                     return Ok(None);
                 }
             }
         }
     }
+}
+
+/// Reads one whole answer where there is only text: a body that is none is a data URL (RFC 2397) in it.
+fn parse_text(answer: &str) -> Result<Reply, Error> {
+    let mut reply = parse(answer.as_bytes())?;
+    // The data URL names the type itself.
+    if let Reply::Message(message) = &mut reply
+        && message.content_type == TEXT
+        && let Ok(body) = std::str::from_utf8(&message.body)
+        && let Some((content_type, body)) = parse_data_url(body)
+    {
+        message.content_type = content_type;
+        message.body = body;
+    }
+    Ok(reply)
 }
 
 /// Reads one whole answer.
@@ -221,7 +249,7 @@ pub(crate) fn parse(answer: &[u8]) -> Result<Reply, Error> {
             cursor: cursor.to_owned(),
             time: None,
             event: event.map(|event| event.into_owned()),
-            content_type: content_type.map_or_else(|| "text/plain".to_owned(), |given| given.into_owned()),
+            content_type: content_type.map_or_else(|| TEXT.to_owned(), |given| given.into_owned()),
             headers: headers
                 .into_iter()
                 .map(|(name, value)| (name.into_owned(), value.into_owned()))

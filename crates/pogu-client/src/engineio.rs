@@ -254,7 +254,7 @@ fn told<T>(event: Option<ClientEvent<'_>>, take: impl FnOnce(Data<'_>) -> T) -> 
 }
 
 /// Whether another way may do better: without a connection, or for what was asked wrongly, none does.
-fn is_of_the_way(error: &Error) -> bool {
+pub(crate) fn is_of_the_way(error: &Error) -> bool {
     !matches!(
         error,
         Error::Connect { .. } | Error::Resolve { .. } | Error::BadUrl { .. }

@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 mod backoff;
+mod chunks;
 mod conversation;
 mod deliveries;
 mod engineio;
@@ -38,9 +39,11 @@ mod options;
 mod pipe;
 mod polling;
 mod publisher;
+mod pulse;
 mod recent;
 mod socket;
 mod socketio;
+mod sockjs;
 mod stomp;
 mod subscriber;
 mod target;
@@ -54,6 +57,7 @@ pub use message::{Gap, Message, is_json};
 pub use options::Options;
 pub use pipe::{Pipe, Received};
 pub use publisher::{Draft, Pending, Publisher, Receipt};
+pub use sockjs::{SockJsTransport, UnknownTransport};
 pub use subscriber::{Event, Subscriber};
 pub use target::{DEFAULT_PORT, Scheme, Target};
 pub use trace::{Call, Trace, TraceStep, Transport};

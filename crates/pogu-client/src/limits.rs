@@ -35,6 +35,9 @@ pub(crate) const PINGS_WAITING_MAX: u32 = 100;
 /// Bytes read at once.
 pub(crate) const READ_BYTES: usize = 64 << 10;
 
+/// Bytes of messages after which one POST takes no more of them.
+pub(crate) const POST_BYTES_MAX: usize = 64 << 10;
+
 /// The largest payload of a UDP datagram over IPv4.
 pub(crate) const DATAGRAM_BYTES_MAX: usize = 65_507;
 

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use crate::Trace;
+use crate::{SockJsTransport, Trace};
 
 /// How a subscriber or publisher goes about its connections.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The longest wait for a connection, for a handshake and for the head of an answer.
     pub connect_timeout: Duration,
-    /// With nothing heard for so long, a WebSocket or TCP connection is asked for a sign of life; with nothing heard for
+    /// With nothing heard for so long, a WebSocket, TCP or SockJS connection is asked for a sign of life; with nothing heard for
     /// twice as long, any connection is taken for dead and made anew. STOMP over TCP and Socket.IO over polls have signs of life as
     /// seldom as their server wants them.
     pub idle_timeout: Duration,
@@ -22,6 +22,8 @@ pub struct Options {
     pub prefetch: u16,
     /// The wait between two requests of [`crate::Via::Poll`] when there was nothing new.
     pub poll_interval: Duration,
+    /// What carries [`crate::Via::SockJs`]; without it, a WebSocket, or where none gets through streamed responses, or polls.
+    pub sockjs_transport: Option<SockJsTransport>,
     /// Is told each step of every socket's life.
     pub trace: Option<Trace>,
 }
@@ -36,6 +38,7 @@ impl Default for Options {
             publish_timeout: Duration::from_secs(30),
             prefetch: 64,
             poll_interval: Duration::from_secs(1),
+            sockjs_transport: None,
             trace: None,
         }
     }

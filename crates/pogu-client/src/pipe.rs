@@ -27,6 +27,7 @@ const LONG: Duration = Duration::from_secs(3600);
 /// | `http://host:port/topics/topic` | `POST` | a stream, or Server-Sent Events |
 /// | `stomp://host:port/topic`, or any with [`Via::Stomp`] | `SEND` | `MESSAGE` of a `SUBSCRIBE` |
 /// | `socketio://host:port/topic`, or any with [`Via::SocketIo`] | `publish` | events of a `subscribe` |
+/// | any that names a topic, with [`Via::SockJs`] | `PUB` | `MSG` of a `SUB` |
 ///
 /// A message of a queue counts as done with once it is sent here.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ enum Ends {
         buffer: Box<[u8]>,
     },
     Ws(Box<WsConnection>),
-    PoguTcp(Box<PoguLink>),
+    Pogu(Box<PoguLink>),
     PoguUdp(Box<UdpLink>),
     Stomp(Box<StompLink>),
     SocketIo(Box<SocketIoLink>),
@@ -66,8 +67,8 @@ enum Ends {
 }
 
 impl Pipe {
-    /// Connects to what `target` names. `via` chooses between [`Via::Stream`] and [`Via::Sse`] for `http`, and with [`Via::Stomp`] and
-    /// [`Via::SocketIo`] it is that whatever the scheme.
+    /// Connects to what `target` names. `via` chooses between [`Via::Stream`] and [`Via::Sse`] for `http`, and with [`Via::Stomp`],
+    /// [`Via::SocketIo`] and [`Via::SockJs`] it is that whatever the scheme.
     ///
     /// # Errors
     ///
@@ -86,6 +87,18 @@ impl Pipe {
         let is_socketio = via == Via::SocketIo || target.scheme == Scheme::SocketIo && via != Via::Stomp;
         let is_stomp = via == Via::Stomp || target.scheme == Scheme::Stomp;
         let ends = match (target.scheme, topic) {
+            (_, Some(_)) if via == Via::SockJs => {
+                let conversation = Conversation::sockjs(target, options).await?;
+                Ends::Pogu(Box::new(
+                    PoguLink::open(&plan, after.as_deref(), conversation).await?,
+                ))
+            }
+            _ if via == Via::SockJs => {
+                return Err(nothing_named(
+                    target,
+                    "SockJS needs a topic, as in http://127.0.0.1:7070/topics/chat",
+                ));
+            }
             (_, Some(_)) if is_socketio => {
                 Ends::SocketIo(Box::new(SocketIoLink::open(&plan, after.as_deref()).await?))
             }
@@ -122,7 +135,7 @@ impl Pipe {
             }
             (Scheme::Tcp, Some(_)) => {
                 let conversation = Conversation::tcp(target, options).await?;
-                Ends::PoguTcp(Box::new(
+                Ends::Pogu(Box::new(
                     PoguLink::open(&plan, after.as_deref(), conversation).await?,
                 ))
             }
@@ -148,7 +161,7 @@ impl Pipe {
         let backlog = match &self.ends {
             Ends::Tcp(wire) => wire.backlog(),
             Ends::Ws(connection) => connection.backlog(),
-            Ends::PoguTcp(link) => link.backlog(),
+            Ends::Pogu(link) => link.backlog(),
             Ends::Stomp(link) => link.backlog(),
             Ends::SocketIo(link) => link.backlog(),
             Ends::Udp { .. } | Ends::PoguUdp(_) | Ends::Http { .. } => 0,
@@ -194,10 +207,7 @@ impl Pipe {
                 connection.send(kind, line);
                 Ok(())
             }
-            Ends::PoguTcp(link) => {
-                link.send(&publish);
-                Ok(())
-            }
+            Ends::Pogu(link) => link.send(&publish),
             Ends::PoguUdp(link) => link.say(&self.plan, &publish).await,
             Ends::Stomp(link) => {
                 link.send(line);
@@ -239,7 +249,7 @@ impl Pipe {
                         .await?;
                     return Ok(Some(Received::Message(message)));
                 }
-                Ends::PoguTcp(link) => link.next().await?,
+                Ends::Pogu(link) => link.next().await?,
                 Ends::PoguUdp(link) => link.next(&self.plan).await?,
                 Ends::Stomp(link) => link.next().await?,
                 Ends::SocketIo(link) => link.next().await?,
@@ -263,7 +273,7 @@ impl Pipe {
                 Ends::Tcp(wire) => wire.flush().await.map_err(|error| Error::broken("", error)),
                 Ends::Udp { .. } => Ok(()),
                 Ends::Ws(connection) => connection.close().await,
-                Ends::PoguTcp(link) => link.close().await,
+                Ends::Pogu(link) => link.close().await,
                 Ends::PoguUdp(link) => link.close(&self.plan).await,
                 Ends::Stomp(link) => link.close().await,
                 Ends::SocketIo(link) => link.close().await,

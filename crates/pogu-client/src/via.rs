@@ -27,13 +27,17 @@ pub enum Via {
     /// Socket.IO: over a WebSocket, or over polls where none opens. Messages are events of the namespace `/`, in which a pogu server
     /// takes `subscribe` and `publish`. With `?transport=polling` or `?transport=websocket` in the URL it is by no other.
     SocketIo,
-    /// What works best: subscribing tries WebSocket, stream, long poll and poll in this order, publishing is HTTP.
+    /// The pogu dialect over SockJS: over a WebSocket, or responses where none gets through, as
+    /// [`Options::sockjs_transport`](crate::Options::sockjs_transport) says. It carries text alone: what is binary comes, and cannot be
+    /// published.
+    SockJs,
+    /// What works best: subscribing tries WebSocket, stream, long poll, poll and SockJS in this order, publishing is HTTP.
     Auto,
 }
 
 impl Via {
     /// Every way, in the order in which help texts list them.
-    pub const ALL: [Via; 11] = [
+    pub const ALL: [Via; 12] = [
         Via::Auto,
         Via::Http,
         Via::Sse,
@@ -45,6 +49,7 @@ impl Via {
         Via::Udp,
         Via::Stomp,
         Via::SocketIo,
+        Via::SockJs,
     ];
 
     /// The name used on the command line.
@@ -60,6 +65,7 @@ impl Via {
             Via::Udp => "udp",
             Via::Stomp => "stomp",
             Via::SocketIo => "socketio",
+            Via::SockJs => "sockjs",
             Via::Auto => "auto",
         }
     }
@@ -85,7 +91,7 @@ impl FromStr for Via {
 /// A name that is no [`Via`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no way of carrying messages; there are auto, http, sse, stream, longpoll, poll, ws, tcp, udp, stomp and socketio"
+    "{0:?} is no way of carrying messages; there are auto, http, sse, stream, longpoll, poll, ws, tcp, udp, stomp, socketio and sockjs"
 )]
 pub struct UnknownVia(String);
 

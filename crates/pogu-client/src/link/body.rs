@@ -1,14 +1,12 @@
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use pogu_proto::Reader;
 use tokio::time::timeout;
 
 use super::Plan;
 use super::poll::poll;
 use crate::Error;
+use crate::chunks::Chunks;
 use crate::http::{HttpConnection, get};
 use crate::target::percent_encode;
 
@@ -20,9 +18,7 @@ const SIGN_OF_LIFE_MAX: Duration = Duration::from_secs(5);
 pub(super) struct StreamedBody {
     /// Held so that the connection lives as long as its body.
     _connection: HttpConnection,
-    body: Incoming,
-    /// What arrived and is not yet taken.
-    chunk: BytesMut,
+    chunks: Chunks,
     address: String,
 }
 
@@ -63,11 +59,10 @@ impl StreamedBody {
             )));
         }
         let address = plan.target.authority();
-        let body = response.into_body();
+        let chunks = Chunks::new(response.into_body());
         let mut streamed = Self {
             _connection: connection,
-            body,
-            chunk: BytesMut::new(),
+            chunks,
             address,
         };
         if plan.choosy {
@@ -85,35 +80,20 @@ impl StreamedBody {
     }
 
     async fn fill_within(&mut self, limit: Duration) -> Result<(), Error> {
-        loop {
-            let frame = timeout(limit, self.body.frame())
-                .await
-                .map_err(|_| Error::Silent {
-                    address: self.address.clone(),
-                    after: limit,
-                })?
-                .ok_or_else(|| Error::Ended(String::new()))?
-                .map_err(|error| Error::broken(&self.address, error))?;
-            // Trailers say nothing here.
-            let Ok(bytes) = frame.into_data() else { continue };
-            self.chunk = into_mut(bytes);
-            return Ok(());
+        let filled = timeout(limit, self.chunks.fill())
+            .await
+            .map_err(|_| Error::Silent {
+                address: self.address.clone(),
+                after: limit,
+            })?;
+        match filled.map_err(|error| Error::broken(&self.address, error))? {
+            true => Ok(()),
+            false => Err(Error::Ended(String::new())),
         }
     }
 
     /// Lends what arrived to `read` and forgets what it took.
     pub(super) fn read<T>(&mut self, read: impl FnOnce(&mut Reader<'_>) -> T) -> T {
-        let mut reader = Reader::new(&mut self.chunk);
-        let result = read(&mut reader);
-        let rest = reader.rest().len();
-        let taken = self.chunk.len() - rest;
-        drop(self.chunk.split_to(taken));
-        result
+        self.chunks.read(read)
     }
-}
-
-fn into_mut(bytes: Bytes) -> BytesMut {
-    bytes
-        .try_into_mut()
-        .unwrap_or_else(|shared| BytesMut::from(&shared[..]))
 }

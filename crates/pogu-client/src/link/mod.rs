@@ -76,6 +76,10 @@ impl Link {
                 let conversation = Conversation::tcp(&plan.target, &plan.options).await?;
                 Link::Pogu(Box::new(PoguLink::open(plan, after, conversation).await?))
             }
+            Via::SockJs => {
+                let conversation = Conversation::sockjs(&plan.target, &plan.options).await?;
+                Link::Pogu(Box::new(PoguLink::open(plan, after, conversation).await?))
+            }
             Via::Udp => Link::Udp(UdpLink::open(plan, after).await?),
             Via::Stomp => {
                 let ack = if is_queue(&plan.pattern) {

@@ -48,14 +48,19 @@ impl Line {
             },
             Via::SocketIo => Line::SocketIo(Box::new(SocketIoConversation::open(target, options).await?)),
             Via::Tcp => Line::Pogu(Conversation::tcp(target, options).await?),
+            Via::SockJs => Line::Pogu(Conversation::sockjs(target, options).await?),
             _ => Line::Pogu(Conversation::ws(target, options).await?),
         })
     }
 
     /// Says a message and returns its number. It is written while [`Line::next`] waits.
-    pub(super) fn send(&mut self, draft: &Draft, key: &str) -> u64 {
-        match self {
-            Line::Pogu(conversation) => conversation.send(&command(draft, key)),
+    ///
+    /// # Errors
+    ///
+    /// It cannot be said this way, and nothing was.
+    pub(super) fn send(&mut self, draft: &Draft, key: &str) -> Result<u64, Error> {
+        Ok(match self {
+            Line::Pogu(conversation) => conversation.send(&command(draft, key))?,
             Line::Stomp { conversation, sent } => {
                 *sent += 1;
                 let mut headers = vec![("idempotency-key", key)];
@@ -71,7 +76,7 @@ impl Line {
                 *sent
             }
             Line::SocketIo(conversation) => conversation.publish(draft, Some(key)),
-        }
+        })
     }
 
     /// Bytes that wait to be written.

@@ -122,13 +122,13 @@ impl Publisher {
         debug!(%via, target = %plan.target, "publishing");
         let task = match via {
             Via::Http | Via::Auto => tokio::spawn(HttpPublisher::connect(plan).await?.run(receiver)),
-            Via::Ws | Via::Tcp | Via::Stomp | Via::SocketIo => {
+            Via::Ws | Via::Tcp | Via::Stomp | Via::SocketIo | Via::SockJs => {
                 tokio::spawn(PipelinedPublisher::connect(plan, via).await?.run(receiver))
             }
             Via::Udp => tokio::spawn(UdpPublisher::connect(plan).await?.run(receiver)),
             Via::Sse | Via::Stream | Via::LongPoll | Via::Poll => {
                 let why = format!(
-                    "{via} carries messages from the server only; publish by http, ws, tcp, udp, stomp or socketio"
+                    "{via} carries messages from the server only; publish by http, ws, tcp, udp, stomp, socketio or sockjs"
                 );
                 return Err(Error::Unsupported(why));
             }

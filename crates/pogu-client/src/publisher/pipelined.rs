@@ -89,8 +89,8 @@ impl PipelinedPublisher {
             };
             let error = match timeout_at(deadline, attempt).await {
                 Ok(Ok(mut line)) => {
-                    for (seq, job) in &mut self.in_flight {
-                        *seq = line.send(&job.draft, &job.key);
+                    for (_, job) in std::mem::take(&mut self.in_flight) {
+                        self.say(&mut line, job);
                     }
                     return Some(line);
                 }
@@ -115,10 +115,7 @@ impl PipelinedPublisher {
             tokio::select! {
                 biased;
                 job = jobs.recv(), if room => match job {
-                    Some(job) => {
-                        let seq = line.send(&job.draft, &job.key);
-                        self.in_flight.push_back((seq, job));
-                    }
+                    Some(job) => self.say(line, job),
                     None if self.in_flight.is_empty() => return Left::Done,
                     None => return self.drain(line).await,
                 },
@@ -128,6 +125,13 @@ impl PipelinedPublisher {
                 },
                 () = until(oldest) => return Left::Overdue,
             }
+        }
+    }
+
+    fn say(&mut self, line: &mut Line, job: Job) {
+        match line.send(&job.draft, &job.key) {
+            Ok(seq) => self.in_flight.push_back((seq, job)),
+            Err(error) => job.tell(Err(error)),
         }
     }
 

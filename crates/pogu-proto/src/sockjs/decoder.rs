@@ -25,6 +25,11 @@ impl Decoder {
         }
     }
 
+    /// Whether no incomplete frame is kept; at the end of a response, whether it ended cleanly.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
     /// The next whole frame, `None` when more bytes are needed. The prelude of a stream may look like a heartbeat. A line has at most
     /// `limit` bytes.
     ///
