@@ -60,7 +60,7 @@ async fn subscribe(proxy: &Proxy, topic: &str, via: Via, scheme: &str) -> Subscr
     panic!("{via}: it never opened");
 }
 
-async fn read_across_a_cut(
+pub(crate) async fn read_across_a_cut(
     address: SocketAddr,
     via: Via,
     scheme: &str,

@@ -50,6 +50,13 @@ async fn behind_a_proxy_that_collects_answers_it_is_long_polling() {
 }
 
 #[tokio::test]
+async fn where_nothing_else_passes_it_is_sockjs() {
+    let harbour = Harbour::start();
+    let proxy = http_proxy(harbour.address, Habit::OnlySockJs).await;
+    assert_eq!(way_through(proxy, &harbour, "a").await, Via::SockJs);
+}
+
+#[tokio::test]
 async fn behind_a_proxy_that_cuts_everything_soon_all_still_arrives() {
     let harbour = Harbour::start();
     let proxy = Proxy::start(harbour.address, vec![Fate::CutAfter(40)]).await;

@@ -27,7 +27,7 @@ where
 }
 
 /// A peer that answers every connection's first request with the same bytes and then stays.
-async fn answering(answer: impl Into<Vec<u8>>) -> SocketAddr {
+pub(crate) async fn answering(answer: impl Into<Vec<u8>>) -> SocketAddr {
     let answer = answer.into();
     peer(move |mut stream| {
         let answer = answer.clone();

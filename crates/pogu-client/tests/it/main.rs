@@ -16,6 +16,7 @@ mod publishing;
 mod server;
 mod socketio;
 mod socketio_peers;
+mod sockjs;
 mod stomp;
 mod stomp_peers;
 mod subscribing;
@@ -27,7 +28,7 @@ use pogu_client::{Draft, Event, Message, Options, Publisher, Subscriber, Target,
 use tokio::time::timeout;
 
 /// Every way to subscribe but [`Via::Auto`] and [`Via::Udp`], which promises nothing.
-const RELIABLE: [Via; 8] = [
+const RELIABLE: [Via; 9] = [
     Via::Sse,
     Via::Stream,
     Via::LongPoll,
@@ -36,6 +37,7 @@ const RELIABLE: [Via; 8] = [
     Via::Tcp,
     Via::Stomp,
     Via::SocketIo,
+    Via::SockJs,
 ];
 
 /// Longer than anything here takes; a test that waits so long fails.

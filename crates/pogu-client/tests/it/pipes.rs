@@ -42,6 +42,8 @@ async fn a_topic_is_a_pipe_over_every_scheme() {
             format!("socketio://{at}/pipe/socketio/polls?transport=polling"),
             Via::Auto,
         ),
+        (format!("http://{at}/topics/pipe.sockjs"), Via::SockJs),
+        (format!("tcp://{at}/pipe.sockjs.tcp"), Via::SockJs),
     ] {
         let mut pipe = open(&url, via, options()).await.unwrap();
         for line in ["one", "", "zwei ü"] {
@@ -90,6 +92,7 @@ async fn a_url_without_a_topic_is_refused_where_it_needs_one() {
             Via::SocketIo,
             "socketio://127.0.0.1:7070/chat",
         ),
+        ("ws://{}/pogu", Via::SockJs, "/topics/chat"),
     ] {
         let url = url.replace("{}", &harbour.address.to_string());
         let error = open(&url, via, options()).await.unwrap_err();

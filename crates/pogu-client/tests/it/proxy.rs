@@ -150,6 +150,8 @@ pub(crate) enum Habit {
     Collects,
     /// Passes the head on and collects the body.
     CollectsBodies,
+    /// Passes them on, and knows no path but those of SockJS.
+    OnlySockJs,
 }
 
 /// An HTTP proxy that knows no WebSocket: it takes `Upgrade` out of requests.
@@ -163,7 +165,7 @@ pub(crate) async fn http_proxy(upstream: SocketAddr, habit: Habit) -> SocketAddr
                 let (client_read, client_write) = client.into_split();
                 let (server_read, server_write) = server.into_split();
                 tokio::select! {
-                    () = requests(client_read, server_write) => {}
+                    () = requests(client_read, server_write, habit) => {}
                     () = answers(server_read, client_write, habit) => {}
                 }
             });
@@ -172,7 +174,7 @@ pub(crate) async fn http_proxy(upstream: SocketAddr, habit: Habit) -> SocketAddr
     address
 }
 
-async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, habit: Habit) {
     let mut head = Vec::new();
     let mut length = 0;
     loop {
@@ -183,14 +185,17 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
         }
         let line = String::from_utf8(std::mem::take(&mut head)).unwrap();
         let lower = line.to_ascii_lowercase();
+        if habit == Habit::OnlySockJs && lower.contains(" http/1.1") && !lower.contains(" /pogu/") {
+            return;
+        }
+        if let Some(value) = lower.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
         if lower.starts_with("upgrade:") || lower.starts_with("connection:") {
             continue;
         }
         if to.write_all(line.as_bytes()).await.is_err() {
             return;
-        }
-        if let Some(value) = lower.strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
         }
         if line == "\r\n" {
             let mut body = vec![0; std::mem::take(&mut length)];
@@ -210,7 +215,7 @@ async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, habit: Habit) 
         };
         held.extend_from_slice(&buffer[..read]);
         let ready = match habit {
-            Habit::Passes => held.len(),
+            Habit::Passes | Habit::OnlySockJs => held.len(),
             Habit::Collects | Habit::CollectsBodies => whole(&held, habit),
         };
         let rest = held.split_off(ready);

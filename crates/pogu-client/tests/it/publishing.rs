@@ -7,7 +7,7 @@ use crate::proxy::{Fate, Mood, Proxy};
 use crate::server::Harbour;
 use crate::{PATIENCE, draft, history, options, target};
 
-const WAYS: [Via; 7] = [
+const WAYS: [Via; 8] = [
     Via::Http,
     Via::Auto,
     Via::Ws,
@@ -15,6 +15,7 @@ const WAYS: [Via; 7] = [
     Via::Udp,
     Via::Stomp,
     Via::SocketIo,
+    Via::SockJs,
 ];
 
 #[tokio::test]
@@ -93,7 +94,14 @@ async fn a_refused_message_does_not_hold_up_the_others() {
 #[tokio::test]
 async fn an_idle_publisher_finds_its_server_again() {
     let harbour = Harbour::start();
-    for via in [Via::Http, Via::Ws, Via::Tcp, Via::Stomp, Via::SocketIo] {
+    for via in [
+        Via::Http,
+        Via::Ws,
+        Via::Tcp,
+        Via::Stomp,
+        Via::SocketIo,
+        Via::SockJs,
+    ] {
         let topic = format!("idle.{via}");
         let proxy = Proxy::start(harbour.address, vec![Fate::Whole]).await;
         let mut publisher = Publisher::connect(&target(proxy.address), via, options())
