@@ -4,8 +4,8 @@ use crate::{bench, check, connect, publish, serve, subscribe};
 
 /// One port, every socket: a realtime messaging server and its tool.
 ///
-/// Programs publish to topics and subscribe to them over HTTP, Server-Sent Events, WebSocket, Socket.IO, TCP, UDP and STOMP, all on one
-/// port.
+/// Programs publish to topics and subscribe to them over HTTP, Server-Sent Events, WebSocket, Socket.IO, SockJS, TCP, UDP and STOMP, all
+/// on one port.
 #[derive(Debug, Parser)]
 #[command(name = "pogu", version, max_term_width = 100, after_help = EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct Cli {

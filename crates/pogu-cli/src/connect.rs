@@ -1,11 +1,12 @@
 use std::io::{IsTerminal, Write};
 
-use pogu_client::{Call, Options, Pipe, Received, Target, Trace, TraceStep, Via};
+use pogu_client::{Call, Options, Pipe, Received, SockJsTransport, Target, Trace, TraceStep, Via};
 use tokio::signal::ctrl_c;
 use tracing::{info, warn};
 
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::target::check_transport;
 use crate::{escape, input};
 
 /// Talk both ways with whatever a URL names
@@ -24,9 +25,15 @@ pub(crate) struct Args {
     url: Target,
 
     /// How messages come down an http URL: stream or sse. With stomp, any URL that names a topic speaks STOMP: over a WebSocket with
-    /// http and ws, else over TCP. With socketio it speaks Socket.IO
+    /// http and ws, else over TCP. With socketio it speaks Socket.IO, with sockjs the pogu
+    /// dialect over SockJS
     #[arg(long, value_name = "WAY", default_value = "stream")]
     via: Via,
+
+    /// What carries sockjs: websocket, xhr-streaming, xhr-polling or eventsource [default: the first of websocket, xhr-streaming and
+    /// xhr-polling that gets through]
+    #[arg(long, value_name = "TRANSPORT")]
+    sockjs_transport: Option<SockJsTransport>,
 
     /// Print each step of every socket's life on standard error: socket, bind, connect, send, recv and close, with the time since
     /// it was made, the transport and both addresses
@@ -42,12 +49,15 @@ Examples:
   pogu connect http://127.0.0.1:7070/topics/chat --via sse
   pogu connect stomp://127.0.0.1:7070/chat
   pogu connect ws://127.0.0.1:7070/topics/chat --via stomp
-  pogu connect socketio://127.0.0.1:7070/chat";
+  pogu connect socketio://127.0.0.1:7070/chat
+  pogu connect http://127.0.0.1:7070/topics/chat --via sockjs";
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
+    check_transport(args.via, args.sockjs_transport)?;
     let trace = args.trace.then(|| Trace::new(print_step));
     let options = Options {
         trace,
+        sockjs_transport: args.sockjs_transport,
         ..Options::default()
     };
     let mut pipe = tokio::select! {

@@ -81,6 +81,7 @@ Examples:
   pogu pub pictures.cat --whole --type image/png < cat.png
   pogu pub /queue/jobs 'resize cat.png' --via stomp
   pogu pub chat 'hello' --event greet --via socketio
+  pogu pub chat 'hello' --via sockjs
   pogu pub load.test x --count 100000 --rate 5000 --via tcp --quiet";
 
 /// Messages that are on their way at a time.
@@ -150,6 +151,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     );
     let options = Options {
         publish_timeout: args.timeout,
+        sockjs_transport: args.server.sockjs_transport,
         ..Options::default()
     };
     let mut publisher = tokio::select! {

@@ -58,6 +58,7 @@ Examples:
   pogu sub udp://127.0.0.1:7070/chat
   pogu sub /queue/jobs --via stomp
   pogu sub socketio://127.0.0.1:7070/chat
+  pogu sub chat --via sockjs --sockjs-transport xhr-streaming
   pogu sub stomp://127.0.0.1:7070/queue/jobs --count 1";
 
 /// How messages are printed.
@@ -70,7 +71,10 @@ struct Style {
 pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let (target, topic, via) = args.server.resolve(&args.topic)?;
     let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
-    let mut options = Options::default();
+    let mut options = Options {
+        sockjs_transport: args.server.sockjs_transport,
+        ..Options::default()
+    };
     if args.count.is_some() {
         // What a queue delivers beyond would be kept from others for nothing.
         options.prefetch = 1;

@@ -1,5 +1,5 @@
 use anyhow::{Context, ensure};
-use pogu_client::{Scheme, Target, Via};
+use pogu_client::{Scheme, SockJsTransport, Target, Via};
 
 /// The server that topics without a URL are on.
 #[derive(Debug, clap::Args)]
@@ -13,11 +13,25 @@ pub(crate) struct ServerArgs {
     )]
     server: String,
 
-    /// How messages are carried: auto, http, sse, stream, longpoll, poll, ws, tcp, udp, stomp or socketio [default:
-    /// what the URL says]. By stomp a TOPIC that begins with / is a destination as it is: /queue/NAME is a queue. Socket.IO takes a
+    /// How messages are carried: auto, http, sse, stream, longpoll, poll, ws, tcp, udp, stomp, socketio or sockjs
+    /// [default: what the URL says]. By stomp a TOPIC that begins with / is a destination as it is: /queue/NAME is a queue. Socket.IO takes a
     /// WebSocket, or polls where none opens; ?transport=polling in the URL of the server makes it polls
     #[arg(long, value_name = "WAY")]
     via: Option<Via>,
+
+    /// What carries sockjs: websocket, xhr-streaming, xhr-polling or eventsource [default: the first of websocket, xhr-streaming and
+    /// xhr-polling that gets through]
+    #[arg(long, value_name = "TRANSPORT")]
+    pub(crate) sockjs_transport: Option<SockJsTransport>,
+}
+
+/// Checks that a transport of SockJS was only chosen for SockJS.
+pub(crate) fn check_transport(via: Via, transport: Option<SockJsTransport>) -> anyhow::Result<()> {
+    ensure!(
+        via == Via::SockJs || transport.is_none(),
+        "--sockjs-transport chooses what carries SockJS; try it with --via sockjs"
+    );
+    Ok(())
 }
 
 impl ServerArgs {
@@ -41,6 +55,7 @@ impl ServerArgs {
             _ => Via::Auto,
         };
         let via = self.via.unwrap_or(by_scheme);
+        check_transport(via, self.sockjs_transport)?;
         ensure!(
             via == Via::Stomp || !topic.starts_with('/'),
             "{topic} is a destination of STOMP and no topic; try it with --via stomp"
@@ -57,6 +72,7 @@ mod tests {
         let args = ServerArgs {
             server: server.to_owned(),
             via,
+            sockjs_transport: None,
         };
         args.resolve(given)
             .ok()

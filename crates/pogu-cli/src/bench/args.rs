@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use clap::{Subcommand, value_parser};
 use pogu::config::parse_duration;
+use pogu_client::SockJsTransport;
 use serde::{Serialize, Serializer};
 
 use super::target::Via;
@@ -30,6 +31,7 @@ Examples:
   pogu bench fanout http://127.0.0.1:7070/topics/bench --via sse --rate 25
   pogu bench fanout ws://127.0.0.1:7070/topics/bench --via stomp
   pogu bench fanout 'socketio://127.0.0.1:7070/bench?transport=polling'
+  pogu bench fanout ws://127.0.0.1:7070/topics/bench --via sockjs --sockjs-transport xhr-streaming
   pogu bench echo 'ws://127.0.0.1:7070/topics/bench.{i}' --inflight 16
   pogu bench idle ws://127.0.0.1:7070/topics/bench --pid $(pidof pogu)
   pogu bench floor fanout --json";
@@ -123,6 +125,10 @@ pub(super) struct FanoutArgs {
     /// How the subscribers receive. As the URL's scheme suggests without it, http being sse
     #[arg(long, value_enum)]
     pub(super) via: Option<Via>,
+    /// What carries sockjs: websocket, xhr-streaming, xhr-polling or eventsource [default: websocket]
+    #[arg(long, value_name = "TRANSPORT")]
+    #[serde(serialize_with = "name")]
+    pub(super) sockjs_transport: Option<SockJsTransport>,
     /// More subscribers that never read what they are sent. Messages may be lost to them
     #[arg(long, default_value_t = 0)]
     pub(super) stalled: u32,
@@ -165,6 +171,10 @@ pub(super) struct IdleArgs {
     /// How the subscribers receive. As the URL's scheme suggests without it, http being sse
     #[arg(long, value_enum)]
     pub(super) via: Option<Via>,
+    /// What carries sockjs: websocket, xhr-streaming, xhr-polling or eventsource [default: websocket]
+    #[arg(long, value_name = "TRANSPORT")]
+    #[serde(serialize_with = "name")]
+    pub(super) sockjs_transport: Option<SockJsTransport>,
     /// Subscribers
     #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u32).range(1..))]
     pub(super) connections: u32,
@@ -236,4 +246,8 @@ fn rate(text: &str) -> anyhow::Result<f64> {
 
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
+}
+
+fn name<S: Serializer>(transport: &Option<SockJsTransport>, serializer: S) -> Result<S::Ok, S::Error> {
+    transport.map(SockJsTransport::name).serialize(serializer)
 }

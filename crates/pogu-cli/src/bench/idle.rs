@@ -33,6 +33,7 @@ pub(super) struct Report {
 pub(super) fn run(args: &IdleArgs) -> anyhow::Result<Report> {
     let target = Target::parse(&args.url)?;
     let via = args.via.unwrap_or(target.via());
+    let target = target.carried_by(via, args.sockjs_transport)?;
     let meter = Meter::new(&args.pid)?.context("the memory of no process")?;
     let (threads, connections) = (args.threads as usize, args.connections as usize);
     let crew = |connections| Worker::crew(&target, via, stamp::LEN, threads, connections, Clock::start());

@@ -24,6 +24,7 @@ mod progress;
 mod publisher;
 mod report;
 mod socketio;
+mod sockjs;
 mod stamp;
 mod stomp;
 mod target;

@@ -89,6 +89,7 @@ impl FanoutArgs {
             None => subscribe.publisher(),
         };
         let via = self.via.unwrap_or(subscribe.via());
+        let subscribe = subscribe.carried_by(via, self.sockjs_transport)?;
         ensure!(via != Via::Raw, "{}: a fan-out needs a topic", self.url);
         let stalled = self.stalled as usize;
         let stage = fanout::Stage {

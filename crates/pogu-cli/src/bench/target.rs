@@ -2,12 +2,14 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::ValueEnum;
+use pogu_client::SockJsTransport;
 use pogu_proto::ws::{ClientHandshake, Request};
 
 use super::framing::Framing;
 use super::socketio::Polls;
+use super::sockjs::{self, Responses};
 use super::stomp::{Joining, PROTOCOLS};
 use super::wire::{Decoder, Over, Response};
 
@@ -35,6 +37,8 @@ pub(super) enum Via {
     Stomp,
     /// Socket.IO, over a WebSocket, or with ?transport=polling in the URL over polls.
     Socketio,
+    /// SockJS below the path, over a WebSocket or what --sockjs-transport says.
+    Sockjs,
     /// WebSocket frames without a handshake, from the floor.
     #[value(skip)]
     Frames,
@@ -50,6 +54,8 @@ pub(super) struct Target {
     pub(super) address: SocketAddr,
     authority: String,
     path: String,
+    /// What carries SockJS.
+    transport: SockJsTransport,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +102,7 @@ impl Target {
                 .with_context(|| format!("{url}: {host} has no address"))?,
             authority: authority.to_owned(),
             path: path.to_owned(),
+            transport: SockJsTransport::WebSocket,
         })
     }
 
@@ -106,7 +113,24 @@ impl Target {
             address,
             authority: address.to_string(),
             path: String::new(),
+            transport: SockJsTransport::WebSocket,
         }
+    }
+
+    /// The same with what carries SockJS, if that was chosen.
+    pub(super) fn carried_by(self, via: Via, transport: Option<SockJsTransport>) -> anyhow::Result<Target> {
+        ensure!(
+            via != Via::Sockjs || self.is_over_http(),
+            "SockJS needs ws:// or http://"
+        );
+        ensure!(
+            via == Via::Sockjs || transport.is_none(),
+            "--sockjs-transport chooses what carries SockJS; try it with --via sockjs"
+        );
+        Ok(Target {
+            transport: transport.unwrap_or(self.transport),
+            ..self
+        })
     }
 
     /// The way that the scheme suggests.
@@ -166,6 +190,7 @@ impl Target {
             Via::Ws => return self.websocket(&self.path(n), Over::Nothing),
             Via::Socketio if self.asks_for_polls() => return self.polls(n),
             Via::Socketio => return self.socketio(n),
+            Via::Sockjs => return self.sockjs(n),
             Via::Stomp => return self.stomp(Some(self.destination(n))),
             Via::Tcp => {
                 let greeting = format!("SUB {}\n", self.topic(n)).into_bytes();
@@ -210,7 +235,7 @@ impl Target {
             path,
             protocols: match over {
                 Over::Stomp(_) => &PROTOCOLS,
-                Over::Nothing | Over::SocketIo(_) => &[],
+                Over::Nothing | Over::SocketIo(_) | Over::SockJs => &[],
             },
             ..Request::default()
         };
@@ -239,6 +264,21 @@ impl Target {
         let path = format!("{}/socket.io/?EIO=4&transport=polling", self.prefix()?);
         let polls = Polls::new(&self.authority, path, self.namespace(n));
         Ok((polls.poll(), Decoder::Polls(Box::new(polls))))
+    }
+
+    /// A session of SockJS at the path.
+    fn sockjs(&self, n: usize) -> anyhow::Result<(Vec<u8>, Decoder)> {
+        let path = self.path(n);
+        let (base, query) = path.split_once('?').unwrap_or((&path, ""));
+        let mut path = sockjs::path(base.trim_end_matches('/'), self.transport);
+        if !query.is_empty() {
+            path = format!("{path}?{query}");
+        }
+        if self.transport == SockJsTransport::WebSocket {
+            return self.websocket(&path, Over::SockJs);
+        }
+        let responses = Responses::new(&self.authority, &path, self.transport);
+        Ok((responses.request(), Decoder::Responses(Box::new(responses))))
     }
 
     fn asks_for_polls(&self) -> bool {

@@ -12,6 +12,7 @@ use pogu_proto::{Reader, Time};
 
 use super::http::{self, Body};
 use super::socketio::{self, Polls};
+use super::sockjs;
 use super::stamp::{self, Stamp};
 use super::stomp::Joining;
 
@@ -54,6 +55,10 @@ pub(super) enum Decoder {
     Packets(Session),
     /// The same in answers to polls.
     Polls(Box<Polls>),
+    /// Frames of SockJS in WebSocket frames.
+    SockJs(Session),
+    /// The same in responses.
+    Responses(Box<sockjs::Responses>),
     /// WebSocket frames.
     Frames(Session),
     /// Messages of one size and nothing else.
@@ -76,6 +81,7 @@ pub(super) enum Over {
     Stomp(Box<Joining>),
     /// Socket.IO, in this namespace.
     SocketIo(String),
+    SockJs,
 }
 
 /// A response: before its head, or within its body. `text` is what was decoded of the body and not yet looked through.
@@ -124,6 +130,7 @@ impl Decoder {
                         joining.start_over(frames, codec, out);
                         Decoder::Joining(joining)
                     }
+                    Over::SockJs => Decoder::SockJs(frames),
                     Over::SocketIo(namespace) => {
                         Decoder::Entering(Box::new(socketio::Joining::new(namespace, frames)))
                     }
@@ -147,6 +154,11 @@ impl Decoder {
                 socketio::read_packets(session, bytes, codec, out, found)?;
                 Ok(bytes.len())
             }
+            Decoder::SockJs(session) => {
+                sockjs::read_frames(session, bytes, codec, out, found)?;
+                Ok(bytes.len())
+            }
+            Decoder::Responses(responses) => responses.read(bytes, out, found),
             Decoder::Polls(polls) => polls.read(bytes, out, found),
             Decoder::Stomp => Ok(stamp::scan(bytes, |stamp| found(Unit::Message(stamp)))),
             Decoder::Frames(session) => {
@@ -228,6 +240,25 @@ impl Response {
         let (at, _) = self.read(bytes)?;
         let is_whole = self.body == Some(Body::Done);
         Ok((at, is_whole.then(|| std::mem::take(self).text)))
+    }
+
+    /// Reads on and hands each line of the body to `found`, without its end; returns how many bytes are done with and whether the
+    /// response has ended. Then the next one can be read.
+    pub(super) fn lines(
+        &mut self,
+        bytes: &[u8],
+        mut found: impl FnMut(&[u8]),
+    ) -> anyhow::Result<(usize, bool)> {
+        let (at, _) = self.read(bytes)?;
+        let whole = memchr::memrchr(b'\n', &self.text).map_or(0, |end| end + 1);
+        for line in self.text.drain(..whole).as_slice().split(|&byte| byte == b'\n') {
+            found(line.strip_suffix(b"\r").unwrap_or(line));
+        }
+        let ended = self.body == Some(Body::Done);
+        if ended {
+            *self = Response::default();
+        }
+        Ok((at, ended))
     }
 
     /// Reads on; returns how many bytes are done with and whether the head came with them.

@@ -26,6 +26,18 @@ fn a_topic_talks_both_ways_over_every_scheme() {
             "--via".into(),
             "socketio".into(),
         ],
+        vec![
+            format!("http://{at}/topics/talk.sockjs"),
+            "--via".into(),
+            "sockjs".into(),
+        ],
+        vec![
+            format!("tcp://{at}/talk.sockjs.polls"),
+            "--via".into(),
+            "sockjs".into(),
+            "--sockjs-transport".into(),
+            "xhr-polling".into(),
+        ],
         vec![format!("http://{at}/topics/talk.stream")],
         vec![
             format!("http://{at}/topics/talk.sse"),

@@ -117,6 +117,30 @@ fn socketio_is_measured_on_websockets_and_on_polls() {
 }
 
 #[test]
+fn sockjs_is_measured_by_each_transport() {
+    let harbour = Harbour::start(&[]);
+    let pid = std::process::id().to_string();
+    let url = format!("ws://{}/topics/bench", harbour.address);
+    for transport in ["websocket", "xhr-streaming", "xhr-polling", "eventsource"] {
+        let flags = [
+            "fanout",
+            &url,
+            "--via",
+            "sockjs",
+            "--sockjs-transport",
+            transport,
+            "--subscribers",
+            "10",
+            "--pid",
+            &pid,
+        ];
+        let report = bench(&[&flags, &SMALL[..]].concat());
+        assert_delivered(&report, &["target"], 3200);
+        assert_eq!(report["parameters"]["sockjs_transport"], transport);
+    }
+}
+
+#[test]
 fn echo_beside_the_floor() {
     let harbour = Harbour::start(&[]);
     let url = format!("ws://{}/topics/bench.{{i}}", harbour.address);
@@ -202,6 +226,18 @@ fn what_cannot_be_measured_is_one_line() {
                 format!("socketio://{}/a//b", harbour.address),
             ],
             "refused /a//b: Invalid namespace",
+        ),
+        (
+            ["fanout", "ws://127.0.0.1:1/", "--sockjs-transport", "xhr-polling"]
+                .map(str::to_owned)
+                .to_vec(),
+            "--via sockjs",
+        ),
+        (
+            ["fanout", "tcp://127.0.0.1:1/x", "--via", "sockjs"]
+                .map(str::to_owned)
+                .to_vec(),
+            "SockJS needs ws:// or http://",
         ),
         (
             vec!["fanout".to_owned(), "ftp://127.0.0.1/x".to_owned()],

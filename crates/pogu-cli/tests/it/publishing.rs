@@ -166,7 +166,7 @@ fn a_message_is_repeated_at_a_rate() {
 fn event_type_key_and_json_are_passed() {
     let harbour = Harbour::start(&[]);
     let server = harbour.url();
-    for via in ["http", "ws", "tcp", "udp", "stomp", "socketio"] {
+    for via in ["http", "ws", "tcp", "udp", "stomp", "socketio", "sockjs"] {
         let topic = format!("full.{via}");
         let arguments = [
             "pub",
@@ -209,6 +209,22 @@ fn what_makes_no_sense_is_refused() {
         (&["pub", "chat", "x", "--rate", "0"], "above 0"),
         (&["pub", "chat", "x", "--count", "0"], "0"),
         (&["pub", "chat", "x", "--via", "pigeon"], "pigeon"),
+        (
+            &[
+                "pub",
+                "chat",
+                "x",
+                "--via",
+                "ws",
+                "--sockjs-transport",
+                "xhr-polling",
+            ],
+            "--via sockjs",
+        ),
+        (
+            &["pub", "chat", "x", "--sockjs-transport", "pigeon"],
+            "xhr-streaming",
+        ),
     ] {
         let output = run(arguments);
         assert!(!output.status.success(), "{arguments:?}");
@@ -236,4 +252,18 @@ fn a_message_that_is_refused_is_named() {
             stderr(&output)
         );
     }
+}
+
+#[test]
+fn what_is_no_text_does_not_go_by_sockjs() {
+    let harbour = Harbour::start(&[]);
+    let server = harbour.url();
+    let arguments = ["pub", "chat", "--whole", "--via", "sockjs", "--server", &server];
+    let output = run_with_input(&arguments, b"\xff");
+    assert_eq!(output.status.code(), Some(1));
+    let error = stderr(&output);
+    assert!(
+        error.starts_with("pogu: message 1 was not published: ") && error.contains("by ws, tcp or http"),
+        "{error}"
+    );
 }

@@ -4,8 +4,8 @@ use std::process::Child;
 use crate::harbour::Harbour;
 use crate::{finish, lines, pogu, run, run_with_input, signal, stderr, stdout};
 
-const WAYS: [&str; 10] = [
-    "sse", "stream", "longpoll", "poll", "ws", "tcp", "udp", "auto", "stomp", "socketio",
+const WAYS: [&str; 11] = [
+    "sse", "stream", "longpoll", "poll", "ws", "tcp", "udp", "auto", "stomp", "socketio", "sockjs",
 ];
 
 fn publish(harbour: &Harbour, topic: &str, body: &str) {
@@ -113,6 +113,22 @@ fn ctrl_c_ends_it_without_a_word() {
         let output = finish(child);
         assert_eq!(output.status.code(), Some(130), "{via}");
         assert_eq!(stdout(&output), "");
+    }
+}
+
+#[test]
+fn each_transport_of_sockjs_prints_what_is_published() {
+    let harbour = Harbour::start(&[]);
+    for transport in ["websocket", "xhr-streaming", "xhr-polling", "eventsource"] {
+        let topic = format!("sockjs.{transport}");
+        let by = ["--via", "sockjs", "--sockjs-transport", transport];
+        let child = subscriber(&harbour, &[&[&topic, "--count", "2"], &by[..]].concat());
+        let server = harbour.url();
+        for body in ["one", "two\nlines"] {
+            let arguments = [&["pub", &topic, body, "--server", &server], &by[..]].concat();
+            assert_eq!(lines(&run(&arguments)).len(), 1, "a cursor");
+        }
+        assert_eq!(stdout(&finish(child)), "one\ntwo\nlines\n", "{transport}");
     }
 }
 

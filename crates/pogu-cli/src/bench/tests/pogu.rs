@@ -166,6 +166,7 @@ fn idle_connections_by_every_way() {
         let report = idle::run(&IdleArgs {
             url,
             via: Some(via),
+            sockjs_transport: None,
             connections: 150,
             settle,
             pid,
