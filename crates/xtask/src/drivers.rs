@@ -29,6 +29,11 @@ pub(crate) fn socketio(workspace: &Workspace) -> Result<Outcome> {
     drive(workspace, "conformance/socketio")
 }
 
+/// sockjs-client, and stompjs over it.
+pub(crate) fn sockjs(workspace: &Workspace) -> Result<Outcome> {
+    drive(workspace, "conformance/sockjs")
+}
+
 fn drive(workspace: &Workspace, folder: &str) -> Result<Outcome> {
     let Some(packages) = clients::node_packages(workspace)? else {
         return Ok(Outcome::Skipped(clients::NO_NODE.into()));

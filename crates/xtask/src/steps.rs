@@ -72,6 +72,11 @@ const STEPS: &[Step] = &[
         run: drivers::socketio,
     },
     Step {
+        name: "sockjs",
+        about: "clients of SockJS, from their registries",
+        run: drivers::sockjs,
+    },
+    Step {
         name: "examples",
         about: "the examples of the README do what they say",
         run: clients::examples,
