@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from browser import Browser
@@ -46,27 +47,48 @@ PRELUDE = """
 """
 
 
-async def run(pogu, bundles, script, config):
+@dataclass
+class Case:
+    """A script, the server's configuration for it, and the path of the server's own page that it runs in, if it is not a stranger's."""
+
+    script: str
+    config: str = ""
+    path: str = ""
+
+
+async def run(pogu, bundles, case):
+    """The fault of each test, "" if it holds."""
     port = free_port()
     faults = {}
-    with Server(pogu, port, f'[[listen]]\naddress = "127.0.0.1:{port}"\n{config}') as server:
+    with Server(pogu, port, f'[[listen]]\naddress = "127.0.0.1:{port}"\n{case.config}') as server:
         async with Browser(lambda said: print(f"the page says: {said}")) as browser:
+            if case.path:
+                await browser.goto(f"http://127.0.0.1:{port}{case.path}")
             for bundle in bundles:
                 await browser.run(bundle.read_text())
-            await browser.run(PRELUDE % {"port": port} + script)
+            await browser.run(PRELUDE % {"port": port} + case.script)
             for name in await browser.run("Object.keys(TESTS)"):
                 faults[name] = await browser.run(f"run({name!r})")
                 print(f"FAIL page: {name}: {faults[name]}" if faults[name] else f"ok   page: {name}")
-    failed = sum(bool(fault) for fault in faults.values())
+    if server.status != 0:
+        faults["the server"] = f"it ended with {server.status}"
+    return faults
+
+
+async def run_all(pogu, bundles, cases):
+    faults = []
+    for case in cases:
+        faults += (await run(pogu, bundles, case)).values()
+    failed = sum(bool(fault) for fault in faults)
     print(f"{len(faults) - failed} tests in a page passed, {failed} failed")
-    return bool(faults) and not failed and server.status == 0
+    return bool(faults) and not failed
 
 
-def main(about, bundles, script, config=""):
-    """Runs the script in a page after the bundles, which are files of npm packages; the process ends with the outcome."""
+def main(about, bundles, *cases):
+    """Runs the cases, each after the bundles, which are files of npm packages; the process ends with the outcome."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--pogu", required=True, help="the program to test")
     parser.add_argument("--packages", required=True, type=Path, help="the folder of the npm packages")
     options = parser.parse_args()
     files = [options.packages / bundle for bundle in bundles]
-    sys.exit(0 if asyncio.run(run(options.pogu, files, script, config)) else 1)
+    sys.exit(0 if asyncio.run(run_all(options.pogu, files, cases)) else 1)

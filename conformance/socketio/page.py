@@ -1,6 +1,6 @@
 """socket.io-client 4 in a page of headless Chromium, as a stranger's page would have it: each transport, binary, and the upgrade."""
 
-from pages import main
+from pages import Case, main
 
 SCRIPT = """
     const WAYS = { polling: ["polling"], websocket: ["websocket"], upgrade: ["polling", "websocket"] };
@@ -46,4 +46,4 @@ SCRIPT = """
 """
 
 if __name__ == "__main__":
-    main(__doc__, ["socket.io-client/dist/socket.io.js"], SCRIPT)
+    main(__doc__, ["socket.io-client/dist/socket.io.js"], Case(SCRIPT))

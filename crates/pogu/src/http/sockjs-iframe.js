@@ -6,43 +6,50 @@
 var SockJS = (function () {
   "use strict";
 
-  /* One response or connection after another; `frame` gets each frame, `over` is told whether the last response ended well. */
+  /* A response each; `frame` gets each frame, `over` is told whether there was a response at all, after which another may be asked for. */
   var receivers = {
     "eventsource": function (url, frame, over) {
-      var source = new EventSource(url + "/eventsource");
+      var source = new EventSource(at(url, "/eventsource")), hasBegun = false;
+      source.onopen = function () { hasBegun = true; };
       source.onmessage = function (event) { frame(decodeURIComponent(event.data)); };
       source.onerror = function () {
-        var well = source.readyState !== EventSource.CLOSED;
         source.close();
-        over(well);
+        over(hasBegun);
       };
       return function () { source.close(); };
     },
     "htmlfile": function (url, frame, over) {
-      var name = "_" + Math.random().toString(36).slice(2), page = document.createElement("iframe");
+      var name = "_" + Math.random().toString(36).slice(2), page = document.createElement("iframe"), hasBegun = false;
       function end() {
         delete window[name];
         if (page.parentNode) { page.parentNode.removeChild(page); }
       }
       window[name] = {
-        start: function () {},
+        start: function () { hasBegun = true; },
         message: frame,
-        stop: function () { end(); over(true); }
+        stop: function () { end(); over(hasBegun); }
       };
       page.style.display = "none";
-      page.src = url + "/htmlfile?c=" + name;
+      page.src = at(url, "/htmlfile", "c=" + name);
+      /* What is no such page does not say that it stops. */
       page.onload = function () { if (window[name]) { window[name].stop(); } };
       document.body.appendChild(page);
       return end;
     },
     "xhr-polling": function (url, frame, over) {
-      return post(url + "/xhr", null, function (status, text) {
+      return post(at(url, "/xhr"), null, function (status, text) {
         if (status !== 200) { return over(false); }
         text.split("\n").forEach(function (line) { if (line) { frame(line); } });
         over(true);
       });
     }
   };
+
+  /* A URL below the session's, which may have a query. */
+  function at(url, path, parameter) {
+    var parts = url.split("?"), query = parts.slice(1).concat(parameter || []).join("&");
+    return parts[0] + path + (query ? "?" + query : "");
+  }
 
   function post(url, body, done) {
     var request = new XMLHttpRequest();
@@ -76,16 +83,16 @@ var SockJS = (function () {
         if (!isOpen) { return; }
         say("t", frame);
         if (frame.charAt(0) === "c") { stop(); }
-      }, function (well) {
+      }, function (hasBegun) {
         if (!isOpen) { return; }
-        if (well) { setTimeout(function () { if (isOpen) { receive(); } }, 0); } else { close(1006, "Connection lost"); }
+        if (hasBegun) { setTimeout(function () { if (isOpen) { receive(); } }, 0); } else { close(1006, "Connection lost"); }
       });
     }
     function send() {
       if (!waiting.length || stopSending) { return; }
       var body = "[" + waiting.join(",") + "]";
       waiting = [];
-      stopSending = post(url + "/xhr_send", body, function (status) {
+      stopSending = post(at(url, "/xhr_send"), body, function (status) {
         stopSending = null;
         if (status === 200 || status === 204) { send(); } else { close(1006, "Sending error: " + status); }
       });
@@ -113,11 +120,11 @@ var SockJS = (function () {
       if (event.source !== parent || (origin && event.origin !== origin)) { return; }
       if (SOCKJS_ORIGINS.indexOf("*") < 0 && event.origin !== location.origin && SOCKJS_ORIGINS.indexOf(event.origin) < 0) { return; }
       try { told = JSON.parse(event.data); } catch (_) { return; }
-      if (told.windowId !== windowId) { return; }
+      if (!told || told.windowId !== windowId) { return; }
       origin = event.origin;
       if (told.type === "s" && !current) {
         try { start = JSON.parse(told.data); } catch (_) { return; }
-        if (receivers[start[1]] && isOwn(start[2])) { current = session(start[1], start[2], say); }
+        if (start && receivers[start[1]] && isOwn(start[2])) { current = session(start[1], start[2], say); }
       } else if (told.type === "m" && current) {
         current.send(told.data);
       } else if (told.type === "c" && current) {

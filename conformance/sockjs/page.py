@@ -1,0 +1,156 @@
+"""sockjs-client and stompjs over it in a page of headless Chromium: a stranger's page by each transport, and the server's own."""
+
+from pages import Case, main
+
+BUNDLES = ["sockjs-client/dist/sockjs.js", "@stomp/stompjs/bundles/stomp.umd.js"]
+# Streams end often, so that the client asks for one after another.
+SHORT = '[sockjs]\nresponse-limit = "4KiB"\n'
+LISTED = '[cors]\norigins = ["http://listed.example"]\n'
+
+COMMON = """
+    const TEXTS = ["hello", "", '"\\\\"', "100% %41 %0A +&=", "\\0\\r\\n\\x1f", "포구 — naïve 🚢", "\\u200c\\u2028\\ufff0", "</script>", "x".repeat(50_000)];
+    const MANY = 1_000;
+    let names = 0;
+
+    async function open(path, transport) {
+        const socket = new SockJS(HTTP + path, null, { transports: [transport], timeout: WAIT_MS });
+        const heard = inbox(`messages by ${transport}`);
+        socket.onmessage = ({ data }) => heard.put(data);
+        socket.gone = new Promise((done) => (socket.onclose = done));
+        const opened = new Promise((done) => (socket.onopen = done));
+        const lost = socket.gone.then(({ code, reason }) => assert(false, `closed with ${code} ${reason}`));
+        await within(Promise.race([opened, lost]), "open");
+        assert(socket.transport === transport, socket.transport);
+        socket.next = async () => (await heard.next())[0];
+        socket.many = heard.next;
+        return socket;
+    }
+
+    async function plain(transport) {
+        const path = `/topics/page-${++names}`;
+        const [one, other] = [await open(path + "?echo=0", transport), await open(path, transport)];
+        for (const text of TEXTS) {
+            one.send(text);
+            const got = await other.next();
+            assert(got === text, `${JSON.stringify(got.slice(0, 50))} for ${JSON.stringify(text.slice(0, 50))}`);
+        }
+        for (let at = 0; at < MANY; at++) one.send(`${at}`);
+        const many = await other.many(MANY);
+        assert(many.every((text, at) => text === `${at}`), "messages have moved");
+        await fetch(HTTP + path, { method: "POST", body: Uint8Array.of(0, 255, 10), headers: { "Content-Type": "image/png" } });
+        for (const socket of [one, other]) {
+            const got = await socket.next();
+            assert(got === "data:image/png;base64,AP8K", got);
+        }
+        other.send("back");
+        assert((await one.next()) === "back", "the way back");
+        one.close(3001, "enough");
+        const { code, reason, wasClean } = await within(one.gone, "the end");
+        assert(code === 3001 && reason === "enough" && wasClean, `closed with ${code} ${reason}`);
+        other.close();
+    }
+
+    async function refused(transport) {
+        const socket = await open("/pogu", transport);
+        socket.send("QUIT");
+        assert(/^BYE quit/.test(await socket.next()), "BYE");
+        const { code, wasClean } = await within(socket.gone, "the end");
+        assert(code === 1000 && wasClean, `closed with ${code}`);
+    }
+
+    function frameAt(url) {
+        const frame = document.createElement("iframe"), heard = inbox("words of the iframe");
+        const windowId = `w${++names}`;
+        frame.src = `${HTTP}${url}#${windowId}`;
+        window.addEventListener("message", (event) => event.source === frame.contentWindow && heard.put(JSON.parse(event.data)));
+        document.body.appendChild(frame);
+        const say = (type, data, id = windowId) => frame.contentWindow.postMessage(JSON.stringify({ windowId: id, type, data }), "*");
+        return { say, next: async () => (await heard.next())[0] };
+    }
+    const beginning = (url) => JSON.stringify(["1.6.1", "xhr-polling", url, HTTP]);
+"""
+
+STRANGER = """
+    const TRANSPORTS = ["websocket", "xhr-streaming", "eventsource", "iframe-eventsource", "iframe-htmlfile", "xhr-polling",
+        "iframe-xhr-polling", "jsonp-polling"];
+    for (const transport of TRANSPORTS) {
+        TESTS[transport] = () => plain(transport);
+        TESTS[`${transport}: the server closes`] = () => refused(transport);
+    }
+
+    for (const transport of ["websocket", "xhr-streaming", "iframe-htmlfile", "jsonp-polling"]) {
+        TESTS[`stompjs by ${transport}`] = async () => {
+            const destination = `/topic/page-${++names}`;
+            const webSocketFactory = () => new SockJS(HTTP + "/stomp", null, { transports: [transport], timeout: WAIT_MS });
+            const client = new StompJs.Client({ webSocketFactory, reconnectDelay: 0 });
+            const failed = new Promise((_, reject) => (client.onStompError = ({ body }) => reject(new Error(body))));
+            const connected = new Promise((done) => (client.onConnect = done));
+            client.activate();
+            await within(Promise.race([connected, failed]), "CONNECTED");
+            const heard = inbox("messages");
+            client.subscribe(destination, (message) => heard.put(message));
+            for (const body of TEXTS) {
+                client.publish({ destination, body, headers: { mine: "a: b" } });
+                const [message] = await heard.next();
+                assert(message.body === body && message.headers.mine === "a: b", `${JSON.stringify(message.body.slice(0, 50))} has changed`);
+            }
+            await within(client.deactivate(), "the end");
+        };
+    }
+
+    TESTS["the first transport of all"] = async () => {
+        const socket = new SockJS(HTTP + "/pogu");
+        await within(new Promise((done) => (socket.onopen = done)), "open");
+        assert(socket.transport === "websocket", socket.transport);
+        socket.close();
+    };
+
+    TESTS["the iframe asks no other server and hears nobody else"] = async () => {
+        const frame = frameAt("/pogu/iframe.html");
+        assert((await frame.next()).type === "s", "it is there");
+        frame.say("s", beginning(`${location.origin}/pogu/0/a`));
+        frame.say("s", beginning(HTTP + "/pogu/0/b"), "another");
+        for (const data of ["null", "[]", "x", 1]) frame.say("s", data);
+        frame.say("nothing", null);
+        frame.say("s", beginning(HTTP + "/pogu/0/c"));
+        const { type, data } = await frame.next();
+        assert(type === "t" && data === "o", `${type} ${data}`);
+        frame.say("m", '"PING"');
+        assert((await frame.next()).data === 'a["PONG"]', "the answer");
+        frame.say("c", "");
+    };
+
+    TESTS["the iframe tells when there is no server"] = async () => {
+        for (const transport of ["eventsource", "htmlfile", "xhr-polling"]) {
+            const frame = frameAt("/pogu/iframe.html");
+            await frame.next();
+            frame.say("s", JSON.stringify(["1.6.1", transport, HTTP + "/nowhere/0/a", HTTP]));
+            const { type, data } = await frame.next();
+            assert(type === "c" && JSON.parse(data)[0] === 1006, `${transport}: ${type} ${data}`);
+        }
+    };
+"""
+
+UNLISTED = """
+    TESTS["the iframe does nothing for a page that is not on the list"] = async () => {
+        const frame = frameAt("/pogu/iframe.html");
+        assert((await frame.next()).type === "s", "it is there");
+        frame.say("s", beginning(HTTP + "/pogu/0/a"));
+        const silence = new Promise((done) => setTimeout(done, 500, "silence"));
+        assert((await Promise.race([frame.next(), silence])) === "silence", "it has begun a session");
+    };
+"""
+
+OWN = """
+    for (const transport of ["websocket", "xhr-streaming", "eventsource", "htmlfile", "iframe-htmlfile", "xhr-polling"]) {
+        TESTS[`${transport}, the server's own page`] = async () => {
+            await plain(transport);
+            await refused(transport);
+        };
+    }
+"""
+
+if __name__ == "__main__":
+    stranger = Case(COMMON + STRANGER, SHORT)
+    unlisted = Case(COMMON + UNLISTED, LISTED)
+    main(__doc__, BUNDLES, stranger, unlisted, Case(COMMON + OWN, SHORT + LISTED, "/pogu/"))
