@@ -44,12 +44,14 @@ async function follow(t, port, topic, cursor, transports, options) {
     const socket = await open(t, port, "/pogu", transports, options);
     socket.send(`SUB ${topic}${cursor ? ` after=${cursor}` : ""}`);
     assert.match(await socket.inbox.next(), /^OK seq=1 cursor=\S+$/);
-    socket.message = async () => {
-        const text = await socket.inbox.next();
-        const [, cursor, body] = text.match(/^MSG \S+ cursor=(\S+) (?:\S+=\S* )*:([^]*)$/) ?? assert.fail(`${text} is no message`);
-        return { cursor, body };
-    };
+    socket.message = async () => messageOf(await socket.inbox.next());
     return socket;
+}
+
+/** The cursor and the body of a MSG. */
+function messageOf(text) {
+    const [, cursor, body] = text.match(/^MSG \S+ cursor=(\S+) (?:\S+=\S* )*:([^]*)$/) ?? assert.fail(`${text} is no message`);
+    return { cursor, body };
 }
 
 /** Publishes by POST, and tells the cursor. */
@@ -58,4 +60,4 @@ async function publish(port, topic, body, headers = {}) {
     return (await answer.json()).cursor;
 }
 
-module.exports = { Inbox, WAYS, accepts, follow, freePort, fresh, open, pause, publish, serve, start, within };
+module.exports = { Inbox, WAYS, accepts, follow, freePort, fresh, messageOf, open, pause, publish, serve, start, within };

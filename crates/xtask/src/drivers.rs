@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::steps::Outcome;
 use crate::workspace::Workspace;
-use crate::{clients, shell};
+use crate::{clients, provide, shell};
 
 /// What the tests of a browser and of Python share with the other drivers.
 const DRIVERS: &str = "conformance/clients";
@@ -29,8 +29,9 @@ pub(crate) fn socketio(workspace: &Workspace) -> Result<Outcome> {
     drive(workspace, "conformance/socketio")
 }
 
-/// sockjs-client, and stompjs over it.
+/// sockjs-client, and stompjs over it, also through proxies.
 pub(crate) fn sockjs(workspace: &Workspace) -> Result<Outcome> {
+    provide::program("nginx", "nginx")?;
     drive(workspace, "conformance/sockjs")
 }
 
