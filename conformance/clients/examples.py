@@ -26,7 +26,11 @@ from server import free_port, wait_for_port
 PORT = "7070"
 BLOCK_SECONDS = 30
 # Libraries of JavaScript, by what a block calls of them.
-LIBRARIES = {"io(": "socket.io-client/dist/socket.io.min.js", "StompJs.": "@stomp/stompjs/bundles/stomp.umd.min.js"}
+LIBRARIES = {
+    "io(": "socket.io-client/dist/socket.io.min.js",
+    "SockJS(": "sockjs-client/dist/sockjs.min.js",
+    "StompJs.": "@stomp/stompjs/bundles/stomp.umd.min.js",
+}
 # The command that starts the server builds it first, if nothing else has.
 BUILD_SECONDS = 1800
 BASH = ["bash", "-euo", "pipefail", "-c"]
