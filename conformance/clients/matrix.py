@@ -23,7 +23,7 @@ ARRIVE_SECONDS = 5
 DOUBLES_SECONDS = 0.5
 
 # The ways that are packages of npm.
-OF_NPM = ["stompjs-ws"]
+OF_NPM = ["stompjs-ws", "sockjs-xhr"]
 
 TYPES = {
     "text": "text/plain",

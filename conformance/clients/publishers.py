@@ -19,6 +19,7 @@ ALL = ("text", "lines", "json", "binary")
 UNTYPED = ("text", "lines", "binary")
 
 STOMPJS = str(Path(__file__).with_name("stompjs.js"))
+SOCKJS = str(Path(__file__).with_name("sockjs.js"))
 
 
 async def output_of(*command, stdin=b""):
@@ -153,6 +154,10 @@ async def stompjs(harbour, body):
     await output_of("node", STOMPJS, "pub", f"{harbour.ws}/stomp", f"/topic/{harbour.topic}", stdin=json.dumps(said).encode())
 
 
+async def sockjs(harbour, body):
+    await output_of("node", SOCKJS, "pub", f"{harbour.http}/topics/{harbour.topic}", stdin=body.bytes)
+
+
 def tool(via):
     async def publish(harbour, body):
         options = ["--server", harbour.http, "--via", via, "--type", body.type, "--event", EVENT, "--whole"]
@@ -179,4 +184,5 @@ PUBLISHERS = {
     "python-pogu": (python_pogu, ALL, NAMES),
     "stomp-py-tcp": (stomp_py, ALL, ALL_OF_IT),
     "stompjs-ws": (stompjs, ALL, ALL_OF_IT),
+    "sockjs-xhr": (sockjs, ("text", "lines"), NOTHING),
 } | {f"pogu-pub-{via}": (tool(via), ALL, NAMES) for via in ("http", "ws", "tcp", "udp", "auto")}

@@ -12,7 +12,7 @@ import stomp
 from websockets.asyncio.client import connect
 
 from message import Message, from_json, from_pogu, from_poll, from_stomp, from_text
-from publishers import STOMPJS, answer_of, output_of, running
+from publishers import SOCKJS, STOMPJS, answer_of, output_of, running
 
 POLL_PAUSE = 0.1
 WAIT = 10
@@ -204,6 +204,12 @@ async def stompjs(harbour, take):
             take(from_stomp(said["headers"], base64.b64decode(said["body"])))
 
 
+async def sockjs(harbour, take):
+    async with running("node", SOCKJS, "sub", f"{harbour.http}/topics/{harbour.topic}") as node:
+        async for line in node.stdout:
+            take(from_text(json.loads(line)))
+
+
 def tool(via):
     async def subscribe(harbour, take):
         options = ["--server", harbour.http, "--via", via, "--json"]
@@ -235,4 +241,5 @@ SUBSCRIBERS = {
     "python-pogu": python_pogu,
     "stomp-py-tcp": stomp_py,
     "stompjs-ws": stompjs,
+    "sockjs-xhr": sockjs,
 } | {f"pogu-sub-{via}": tool(via) for via in ("sse", "stream", "longpoll", "poll", "ws", "tcp", "udp", "auto")}

@@ -11,7 +11,6 @@ const server = serve(`
 [sockjs]
 websocket = false
 heartbeat = "300ms"
-disconnect-delay = "1s"
 [limits]
 message = "64KiB"
 `);

@@ -14,7 +14,7 @@ const PATIENT = { timeout: 1_500 };
 const server = serve();
 const lively = serve(`
 [sockjs]
-heartbeat = "1s"
+heartbeat = "500ms"
 `);
 
 const cutting = `${UPGRADE} proxy_read_timeout ${IDLE_MS}ms;`;

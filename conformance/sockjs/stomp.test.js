@@ -83,8 +83,8 @@ for (const way of WAYS) {
     test(`${way}: heart-beats`, async (t) => {
         const beats = new Inbox("heart-beats");
         const onHeartbeatReceived = () => beats.put("");
-        const client = await enter(t, way, { heartbeatIncoming: 300, heartbeatOutgoing: 300, onHeartbeatReceived });
-        await beats.take(3);
+        const client = await enter(t, way, { heartbeatIncoming: 1_000, heartbeatOutgoing: 1_000, onHeartbeatReceived });
+        await beats.take(2);
         assert.equal(client.connected, true);
     });
 
