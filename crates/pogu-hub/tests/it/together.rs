@@ -1,5 +1,7 @@
 //! Several subscriptions that catch up together: one order, nothing lost or doubled, and live at once.
 
+#![expect(clippy::expect_used, reason = "a test fails by a panic")]
+
 use pogu_hub::{After, Cursor, Draft, Event, Hub, Kind, Limits, Selector, SubscriptionId, Subscriptions};
 use proptest::prelude::*;
 
@@ -7,14 +9,20 @@ const EPOCH: u64 = 5;
 const TOPICS: [&str; 4] = ["a.x", "a.y", "b.x", "c"];
 
 fn publish(hub: &Hub, topics: &[usize], body: usize) {
-    let draft = |at: &usize| Draft::new(TOPICS[*at].parse().unwrap(), Kind::Text, "x".repeat(body));
+    let draft = |at: &usize| {
+        Draft::new(
+            TOPICS[*at].parse().expect("a topic"),
+            Kind::Text,
+            "x".repeat(body),
+        )
+    };
     hub.publish(0, &mut topics.iter().map(draft).collect());
 }
 
 fn matches(selector: &Selector, topic: &str) -> bool {
     match selector {
         Selector::Topic(name) => name.to_string() == topic,
-        Selector::Pattern(pattern) => pattern.matches(&topic.parse().unwrap()),
+        Selector::Pattern(pattern) => pattern.matches(&topic.parse().expect("a topic")),
     }
 }
 
