@@ -34,7 +34,7 @@ where
 
 /// How many bytes lie between two cuts: of HTTP most are heads, whose every byte would take long and tell nothing new.
 fn step(via: Via, scheme: &str) -> usize {
-    if matches!(via, Via::Ws | Via::Tcp | Via::Stomp | Via::SocketIo) && scheme != POLLS {
+    if matches!(via, Via::Ws | Via::Tcp | Via::Stomp | Via::SocketIo | Via::SockJs) && scheme != POLLS {
         1
     } else {
         3
@@ -60,7 +60,7 @@ async fn subscribe(proxy: &Proxy, topic: &str, via: Via, scheme: &str) -> Subscr
     panic!("{via}: it never opened");
 }
 
-pub(crate) async fn read_across_a_cut(
+async fn read_across_a_cut(
     address: SocketAddr,
     via: Via,
     scheme: &str,
@@ -126,6 +126,11 @@ async fn poll_survives_every_cut() {
 #[tokio::test]
 async fn websocket_survives_every_cut() {
     cut_everywhere(Via::Ws, "http").await;
+}
+
+#[tokio::test]
+async fn sockjs_survives_every_cut() {
+    cut_everywhere(Via::SockJs, "http").await;
 }
 
 #[tokio::test]

@@ -132,10 +132,10 @@ async fn a_session_that_falls_silent_is_left_and_a_quiet_one_is_kept() {
         let topic = format!("quiet.{transport}");
         let proxy = Proxy::start(harbour.address, vec![Fate::Whole]).await;
         let mut options = by(transport);
-        options.idle_timeout = Duration::from_millis(150);
+        options.idle_timeout = Duration::from_millis(500);
         let mut subscriber = subscribe(proxy.address, &topic, None, options).await.unwrap();
         assert!(matches!(subscriber.next().await, Ok(Event::Open { .. })));
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        tokio::time::sleep(Duration::from_millis(1200)).await;
         let told = subscriber.try_next();
         assert!(told.is_none(), "{transport}: {told:?}");
         proxy.set(Mood::Stalled);

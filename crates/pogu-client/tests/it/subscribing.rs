@@ -61,7 +61,7 @@ async fn a_connection_that_falls_silent_is_left() {
 #[tokio::test]
 async fn a_quiet_conversation_is_kept_alive() {
     let harbour = Harbour::start();
-    for via in [Via::Ws, Via::Tcp, Via::Udp, Via::Stomp, Via::SockJs] {
+    for via in [Via::Ws, Via::Tcp, Via::Udp, Via::Stomp] {
         let topic = format!("quiet.{via}");
         let mut options = options();
         options.idle_timeout = Duration::from_millis(60);

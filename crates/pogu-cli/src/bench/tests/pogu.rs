@@ -153,6 +153,7 @@ fn idle_connections_by_every_way() {
         (format!("ws://{address}/topics/idle"), Via::Ws),
         (format!("http://{address}/topics/idle"), Via::Sse),
         (format!("http://{address}/topics/idle"), Via::Longpoll),
+        (format!("ws://{address}/topics/idle"), Via::Sockjs),
         (format!("ws://{address}/topics/idle"), Via::Stomp),
         (format!("stomp://{address}/idle"), Via::Stomp),
         (format!("socketio://{address}/idle"), Via::Socketio),

@@ -1,5 +1,6 @@
 //! Every way of receiving, cut at every byte.
 
+use pogu_client::SockJsTransport;
 use pogu_proto::ws::{Codec, Kind, encode};
 
 use crate::bench::stamp::{self, Stamp};
@@ -362,4 +363,100 @@ fn where_socketio_joins() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("ws://HOST/topics/TOPIC"), "{error}");
+}
+
+fn sockjs(transport: SockJsTransport) -> (Vec<u8>, Decoder) {
+    let target = Target::parse("http://127.0.0.1:1/topics/t?x").unwrap();
+    let target = target.carried_by(Via::Sockjs, Some(transport)).unwrap();
+    target.subscription(7, Via::Sockjs, SIZE).unwrap()
+}
+
+fn array(seq: u32) -> String {
+    wrap("a[\"", seq, &wrap("\",\"", seq + 1, "\"]"))
+}
+
+#[test]
+fn sockjs_frames_in_websocket_frames() {
+    let handshake = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    let mut all = handshake.as_bytes().to_vec();
+    for frame in ["o", &array(0), "h", r#"a["hello"]"#, r#"c[3000,"Go away!"]"#] {
+        encode(Kind::Text, frame.as_bytes(), &mut all);
+    }
+    for cut in 0..=all.len() {
+        let (greeting, decoder) = sockjs(SockJsTransport::WebSocket);
+        assert!(greeting.starts_with(b"GET /topics/t/000/"));
+        let (found, rest, _) = decode(decoder, &[&all[..cut], &all[cut..]]).unwrap();
+        let expected = ["ready", "0", "1", "foreign", "closed"];
+        let expected = expected.map(str::to_owned).to_vec();
+        assert_eq!((found, rest), (expected, 0), "cut at {cut}");
+    }
+}
+
+#[test]
+fn sockjs_frames_in_responses() {
+    let response = |pieces: &[&str]| {
+        let body: String = pieces.iter().map(|piece| chunk(piece)).collect();
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}0\r\n\r\n")
+    };
+    let prelude = "h".repeat(2048) + "\n";
+    let second = array(2) + "\n";
+    let (begun, rest) = second.split_at(20);
+    let first = response(&[&prelude, "o\n", &(array(0) + "\n"), begun, rest]);
+    let last = response(&[&prelude, "h\n", "c[3000,\"Go away!\"]\n"]);
+    let streams = [first, last].concat();
+    let events = ["\r\n", "data: o\r\n\r\n", &format!("data: {}\r\n\r\n", array(0))];
+    let events = [
+        response(&events),
+        response(&["\r\n", "data: c[1000,\"\"]\r\n\r\n"]),
+    ]
+    .concat();
+    let poll = |frame: &str| {
+        let length = frame.len() + 1;
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{frame}\n")
+    };
+    let polls = ["o", &array(0), "h", &array(2), "c[1000,\"\"]"]
+        .map(poll)
+        .concat();
+    for (transport, begin, all, expected, requests) in [
+        (
+            SockJsTransport::XhrStreaming,
+            "POST ",
+            &streams,
+            &["ready", "0", "1", "2", "3", "closed"][..],
+            2,
+        ),
+        (
+            SockJsTransport::EventSource,
+            "GET ",
+            &events,
+            &["ready", "0", "1", "closed"],
+            2,
+        ),
+        (
+            SockJsTransport::XhrPolling,
+            "POST ",
+            &polls,
+            &["ready", "0", "1", "2", "3", "closed"],
+            5,
+        ),
+    ] {
+        for cut in 0..=all.len() {
+            let (greeting, decoder) = sockjs(transport);
+            assert!(greeting.starts_with(format!("{begin}/topics/t/000/").as_bytes()));
+            let (all, rest) = all.as_bytes().split_at(cut);
+            let (found, rest, said) = decode(decoder, &[all, rest]).unwrap();
+            assert_eq!(
+                (&found[..], rest),
+                (
+                    &expected.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()[..],
+                    0
+                ),
+                "{transport} cut at {cut}"
+            );
+            assert_eq!(said, greeting.repeat(requests), "{transport} cut at {cut}");
+        }
+    }
+    let (_, decoder) = sockjs(SockJsTransport::XhrPolling);
+    assert!(decode(decoder, &[b"HTTP/1.1 404 Not Found\r\n\r\n"]).is_err());
 }
