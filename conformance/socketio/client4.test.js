@@ -55,6 +55,9 @@ for (const [way, options] of Object.entries(WAYS)) {
         assert.deepEqual([body, place.topic], [{ sum: 42 }, `${topic}.seoul`]);
         await within(socket.emitWithAck("unsubscribe", `${topic}.*`), "unsubscribe");
         await publish(server.port, `${topic}.seoul`, "unheard", { "Pogu-Event": "paid" });
+        const blobs = inbox(await open(t, server.port, `/${topic}.blobs`, options), "message");
+        await within(socket.emitWithAck("publish", `${topic}.blobs`, { part: Buffer.from([1, 255]) }), "publish");
+        assert.deepEqual(Buffer.from((await blobs.next()).part), Buffer.from([1, 255]));
         const refusal = await within(socket.emitWithAck("publish", "a..b", "x"), "the refusal");
         assert.ok(refusal.error, JSON.stringify(refusal));
         heard.isEmpty();

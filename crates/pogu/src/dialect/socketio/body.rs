@@ -78,6 +78,16 @@ pub(super) fn one(value: &str) -> Body {
     (kind, None, bytes)
 }
 
+/// The body of one argument in which places may stand for some of these buffers.
+pub(super) fn one_with(value: &str, attachments: &[Bytes]) -> Body {
+    if attachments.is_empty() || !value.starts_with(['{', '[']) {
+        return one(value);
+    }
+    let mut values: Value = serde_json::from_slice(&array(value)).unwrap_or_default();
+    inline(&mut values, attachments);
+    (Kind::Json, Some(ARGUMENTS.into()), values.to_string().into())
+}
+
 /// The body of one argument whose publisher says what it is: the text of a string, the JSON of any other value.
 pub(super) fn of_type(arg: Arg<'_>, content_type: Box<str>) -> Body {
     let (kind, bytes) = match arg {

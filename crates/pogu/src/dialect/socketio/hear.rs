@@ -203,7 +203,10 @@ impl Speaker<'_> {
                 let options = options(each.next());
                 let body = match text(&options, "type") {
                     Some(content_type) => body::of_type(data, content_type),
-                    None => body::of_args(&[data]),
+                    None => match data {
+                        Arg::Json(value) => body::one_with(value, args.attachments()),
+                        Arg::Binary(_) => body::of_args(&[data]),
+                    },
                 };
                 let mut draft = draft(topic, body);
                 draft.event = text(&options, "event");
