@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from browser import Browser
 from message import EVENT, HEADERS
-from publishers import PUBLISHERS, curl_post
+from publishers import PUBLISHERS, SOCKETIO_WAYS, curl_post
 from server import Server, free_port
 from subscribers import SUBSCRIBERS
 
@@ -23,12 +23,15 @@ ARRIVE_SECONDS = 5
 DOUBLES_SECONDS = 0.5
 
 # The ways that are packages of npm.
-OF_NPM = ["stompjs-ws", "sockjs-xhr"]
+OF_NPM = ["stompjs-ws", "sockjs-xhr", *SOCKETIO_WAYS]
+
+OLD_CLIENTS = "[socketio]\nallow-eio3 = true\n"
 
 TYPES = {
     "text": "text/plain",
     "lines": "text/plain",
     "json": "application/json",
+    "compact": "application/json",
     "binary": "application/octet-stream",
 }
 
@@ -85,8 +88,16 @@ class Body:
             "text": f'{who}: a text, 글, \\ and "quotes"'.encode(),
             "lines": f"{who}: one\n two\n\n:four".encode(),
             "json": f'{{"from": "{who}", "n": 2.50, "글": [true, null, "a\\nb"]}}'.encode(),
+            # As whoever has only its value writes it.
+            "compact": f'{{"from":"{who}","n":2.5,"list":[true,null,"a\\nb"]}}'.encode(),
             "binary": b"\x00\xff\xfe" + who.encode() + b"\r\n\n\x80",
         }[self.kind]
+
+    def is_in(self, message):
+        """Whether a message is of this body."""
+        if message.is_parsed and self.type == message.type:
+            return json.loads(message.body) == json.loads(self.bytes)
+        return message.body == self.bytes
 
 
 @dataclass
@@ -112,7 +123,7 @@ class Harbour:
         both_ways = f'topic = "{TOPIC}"\nreply-topic = "{TOPIC}"\n'
         # What the subscriber of a bound UDP port sends to be known is no part of the matrix.
         replies = f'[[listen]]\naddress = "udp://127.0.0.1:{self.reply_port}"\ntopic = "greetings"\nreply-topic = "{TOPIC}"\n'
-        return f'[[listen]]\naddress = "127.0.0.1:{self.port}"\n' + "".join(f"{one}\n{both_ways}" for one in bound) + replies
+        return f'[[listen]]\naddress = "127.0.0.1:{self.port}"\n' + "".join(f"{one}\n{both_ways}" for one in bound) + replies + OLD_CLIENTS
 
     def on_report(self, said):
         """Something arrived in the page."""
@@ -137,7 +148,7 @@ class Inbox:
         return self.name != "bound-line" or b"\n" not in body.bytes
 
     def copies(self, body):
-        return [message for message in self.messages if message.body == body.bytes]
+        return [message for message in self.messages if body.is_in(message)]
 
     def fault(self, body, says):
         """What is wrong with how this body arrived, of a publisher who says so much beside it, or None."""

@@ -25,6 +25,8 @@ class Message:
     frame: str | None = None
     event: str | None = None
     headers: dict | None = None
+    # JSON that a client has parsed: its value arrived, not its text.
+    is_parsed: bool = False
 
 
 def from_json(text):
@@ -79,3 +81,13 @@ def from_stomp(headers, body):
     assert headers["content-length"] == str(len(body)), headers
     given = {name: value for name, value in headers.items() if name not in STOMP_HEADERS}
     return Message(body, headers["content-type"], event=headers.get("event", ""), headers=given)
+
+
+def from_value(event, value):
+    """An event of Socket.IO with one argument. One that was not named is `message`."""
+    told = {"event": "" if event == "message" else event}
+    if isinstance(value, bytes):
+        return Message(value, "application/octet-stream", **told)
+    if isinstance(value, str):
+        return Message(value.encode(), "text/plain", **told)
+    return Message(json.dumps(value).encode(), "application/json", **told, is_parsed=True)

@@ -7,6 +7,7 @@ import queue
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import socketio
 import stomp
 from websockets.asyncio.client import connect
 
@@ -15,11 +16,20 @@ from message import EVENT, HEADERS
 PUBLISH_SECONDS = 20
 
 ALL = ("text", "lines", "json", "binary")
+# Where the client has values and not their text.
+VALUES = ("text", "lines", "compact", "binary")
 # Where the client names no content type there is text and there are bytes.
 UNTYPED = ("text", "lines", "binary")
 
 STOMPJS = str(Path(__file__).with_name("stompjs.js"))
 SOCKJS = str(Path(__file__).with_name("sockjs.js"))
+SOCKETIO = str(Path(__file__).with_name("socketio.js"))
+# Ways of socket.io-client: its transport, after which version it is, and what comes before the topic.
+SOCKETIO_WAYS = {
+    "socketio-ws": ("websocket", ""),
+    "socketio-polling-root": ("polling", "root:"),
+    "socketio2-polling": ("2:polling", ""),
+}
 
 
 async def output_of(*command, stdin=b""):
@@ -158,6 +168,38 @@ async def sockjs(harbour, body):
     await output_of("node", SOCKJS, "pub", f"{harbour.http}/topics/{harbour.topic}", stdin=body.bytes)
 
 
+def socketio_js(way):
+    transport, before = SOCKETIO_WAYS[way]
+
+    async def publish(harbour, body):
+        value = value_of(body)
+        said = {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else {"value": value}
+        said = json.dumps({"event": EVENT} | said).encode()
+        await output_of("node", SOCKETIO, "pub", harbour.http, transport, before + harbour.topic, stdin=said)
+
+    return publish
+
+
+def value_of(body):
+    match body.kind:
+        case "binary":
+            return body.bytes
+        case "compact":
+            return json.loads(body.bytes)
+    return body.bytes.decode()
+
+
+async def socketio_py(harbour, body):
+    await asyncio.to_thread(emit_by_socketio_py, harbour, body)
+
+
+def emit_by_socketio_py(harbour, body):
+    with socketio.SimpleClient(reconnection=False) as client:
+        client.connect(harbour.http, namespace=f"/{harbour.topic}", transports=["websocket"])
+        answer = client.call(EVENT, value_of(body), timeout=PUBLISH_SECONDS)
+        assert "cursor" in answer, answer
+
+
 def tool(via):
     async def publish(harbour, body):
         options = ["--server", harbour.http, "--via", via, "--type", body.type, "--event", EVENT, "--whole"]
@@ -185,4 +227,5 @@ PUBLISHERS = {
     "stomp-py-tcp": (stomp_py, ALL, ALL_OF_IT),
     "stompjs-ws": (stompjs, ALL, ALL_OF_IT),
     "sockjs-xhr": (sockjs, ("text", "lines"), NOTHING),
-} | {f"pogu-pub-{via}": (tool(via), ALL, NAMES) for via in ("http", "ws", "tcp", "udp", "auto")}
+    "python-socketio": (socketio_py, VALUES, NAMES),
+} | {way: (socketio_js(way), VALUES, NAMES) for way in SOCKETIO_WAYS} | {f"pogu-pub-{via}": (tool(via), ALL, NAMES) for via in ("http", "ws", "tcp", "udp", "auto")}

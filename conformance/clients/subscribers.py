@@ -8,11 +8,12 @@ import socket
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import socketio
 import stomp
 from websockets.asyncio.client import connect
 
-from message import Message, from_json, from_pogu, from_poll, from_stomp, from_text
-from publishers import SOCKJS, STOMPJS, answer_of, output_of, running
+from message import Message, from_json, from_pogu, from_poll, from_stomp, from_text, from_value
+from publishers import SOCKETIO, SOCKETIO_WAYS, SOCKJS, STOMPJS, answer_of, output_of, running
 
 POLL_PAUSE = 0.1
 WAIT = 10
@@ -210,6 +211,34 @@ async def sockjs(harbour, take):
             take(from_text(json.loads(line)))
 
 
+def socketio_js(way):
+    transport, before = SOCKETIO_WAYS[way]
+
+    async def subscribe(harbour, take):
+        topic = before + harbour.topic
+        async with running("node", SOCKETIO, "sub", harbour.http, transport, topic) as node:
+            async for line in node.stdout:
+                said = json.loads(line)
+                value = base64.b64decode(said["base64"]) if "base64" in said else said["value"]
+                take(from_value(said["event"], value))
+
+    return subscribe
+
+
+async def socketio_py(harbour, take):
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    client = socketio.Client(reconnection=False)
+    namespace = f"/{harbour.topic}"
+    client.on("*", lambda event, value: loop.call_soon_threadsafe(take, from_value(event, value)), namespace=namespace)
+    client.on("disconnect", lambda reason: loop.call_soon_threadsafe(ended.set), namespace=namespace)
+    await asyncio.to_thread(client.connect, harbour.http, namespaces=[namespace])
+    try:
+        await ended.wait()
+        raise EOFError("the connection has ended")
+    finally:
+        client.disconnect()
+
+
 def tool(via):
     async def subscribe(harbour, take):
         options = ["--server", harbour.http, "--via", via, "--json"]
@@ -242,4 +271,5 @@ SUBSCRIBERS = {
     "stomp-py-tcp": stomp_py,
     "stompjs-ws": stompjs,
     "sockjs-xhr": sockjs,
-} | {f"pogu-sub-{via}": tool(via) for via in ("sse", "stream", "longpoll", "poll", "ws", "tcp", "udp", "auto")}
+    "python-socketio": socketio_py,
+} | {way: socketio_js(way) for way in SOCKETIO_WAYS} | {f"pogu-sub-{via}": tool(via) for via in ("sse", "stream", "longpoll", "poll", "ws", "tcp", "udp", "auto")}

@@ -5,7 +5,7 @@ import unittest
 
 from examples import Expectation, blocks_of
 from matrix import Body, Inbox
-from message import EVENT, HEADERS, Message, from_json, from_pogu, from_poll, from_stomp, from_text
+from message import EVENT, HEADERS, Message, from_json, from_pogu, from_poll, from_stomp, from_text, from_value
 from publishers import ALL_OF_IT, NAMES, NOTHING
 
 README = """# pogu
@@ -73,6 +73,19 @@ class Messages(unittest.TestCase):
         headers = {"destination": "/topic/a", "message-id": "k-1", "content-type": "a/b", "content-length": "1", "mine": "x"}
         self.assertEqual(from_stomp(headers, b"\0"), Message(b"\0", "a/b", event="", headers={"mine": "x"}))
         self.assertRaises(AssertionError, from_stomp, headers, b"\0\0")
+
+
+    def test_what_was_parsed_is_compared_by_its_value(self):
+        body = Body("test", "json")
+        message = from_value("message", json.loads(body.bytes))
+        self.assertEqual(message.event, "")
+        self.assertTrue(body.is_in(message))
+        self.assertFalse(body.is_in(from_value(EVENT, {"from": "test"})))
+        self.assertFalse(body.is_in(Message(message.body, message.type)))
+        self.assertFalse(Body("test", "text").is_in(message))
+        self.assertEqual(from_value(EVENT, b"a"), Message(b"a", "application/octet-stream", event=EVENT))
+        compact = Body("test", "compact").bytes
+        self.assertEqual(json.dumps(json.loads(compact), separators=(",", ":")).encode(), compact)
 
 
 class Faults(unittest.TestCase):
