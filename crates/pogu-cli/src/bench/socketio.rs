@@ -8,6 +8,7 @@ use pogu_proto::socketio::{self, Limits};
 use pogu_proto::ws::{Codec, Event, Kind, Session};
 use pogu_proto::{Reader, Time};
 
+use super::stamp::{MARK, Stamp};
 use super::wire::{BROKEN, Response, Unit, wrapped};
 
 /// Packets of Engine.IO, as they stand on a WebSocket and, but for binary, in the answer to a poll.
@@ -156,7 +157,14 @@ fn read_packet(packet: &[u8], found: &mut impl FnMut(Unit<'_>)) -> bool {
         PING => return true,
         CLOSE => found(Unit::Closed),
         NOOP => {}
-        _ => wrapped(packet, found),
+        _ => {
+            // Most often the stamp is the first that has its first letter; looking for that is cheaper than for its mark.
+            let at = memchr::memchr(MARK[0], packet).unwrap_or(packet.len());
+            match Stamp::read(&packet[at..]) {
+                Some(stamp) => found(Unit::Message(stamp)),
+                None => wrapped(packet, found),
+            }
+        }
     }
     false
 }

@@ -5,7 +5,7 @@
 
 use memchr::memmem;
 
-const MARK: &[u8; 4] = b"~pb:";
+pub(super) const MARK: &[u8; 4] = b"~pb:";
 
 /// Bytes of a stamp, and so the least size of a message.
 pub(super) const LEN: usize = 32;

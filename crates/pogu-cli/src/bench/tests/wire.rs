@@ -276,7 +276,17 @@ fn socketio_packets_in_websocket_frames() {
                      Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
     let mut all = handshake.as_bytes().to_vec();
     let joined = r#"40/t,{"sid":"P"}"#;
-    for packet in [OPEN, "2", joined, &event(0), "2", r#"42/t,["gap",{}]"#, &event(1)] {
+    let unnamed = wrap(r#"42/t,["~",""#, 2, r#""]"#);
+    for packet in [
+        OPEN,
+        "2",
+        joined,
+        &event(0),
+        "2",
+        &unnamed,
+        r#"42/t,["gap",{}]"#,
+        &event(1),
+    ] {
         encode(Kind::Text, packet.as_bytes(), &mut all);
     }
     let mut expected = Vec::new();
@@ -289,7 +299,7 @@ fn socketio_packets_in_websocket_frames() {
         let (found, rest, said) = decode(decoder, &[&all[..cut], &all[cut..]]).unwrap();
         assert_eq!(
             (found, rest),
-            (["ready", "0", "foreign", "1"].map(str::to_owned).to_vec(), 0),
+            (["ready", "0", "2", "foreign", "1"].map(str::to_owned).to_vec(), 0),
             "cut at {cut}"
         );
         assert_eq!(said.len(), expected.len(), "cut at {cut}");
