@@ -181,7 +181,14 @@ async fn ways_that_only_receive_are_refused() {
 #[tokio::test]
 async fn a_message_above_the_limit_is_refused_and_the_others_pass() {
     let harbour = Harbour::with("[limits]\nmessage = \"10KiB\"\n");
-    for via in [Via::Http, Via::Ws, Via::Tcp, Via::Stomp, Via::SocketIo] {
+    for via in [
+        Via::Http,
+        Via::Ws,
+        Via::Tcp,
+        Via::Stomp,
+        Via::SocketIo,
+        Via::SockJs,
+    ] {
         let topic = format!("large.{via}");
         let mut publisher = Publisher::connect(&target(harbour.address), via, options())
             .await

@@ -8,7 +8,7 @@ mod write;
 
 use std::sync::Arc;
 
-use pogu_proto::sockjs::{Close, Limits, Messages, Receiver, Say, Session, put_string};
+use pogu_proto::sockjs::{Close, Limits, Messages, Receiver, Say, SendError, Session, put_string};
 use pogu_proto::{Reader, Time, ws};
 
 use crate::carrier::Carrier;
@@ -17,6 +17,9 @@ use crate::engineio::Sid;
 use crate::peer::{Ending, Peer};
 
 pub(crate) use requests::{Errand, Post, Receive, Response, SendRefusal};
+
+/// The code for a message above the limit.
+const TOO_LONG: u16 = 1009;
 
 /// How messages are put into output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,6 +205,14 @@ impl Peer {
         }
     }
 
+    /// Closes the session as a WebSocket would be closed (RFC 6455 §7.4.1): clients need not try again.
+    fn refuse_length(&mut self, why: String, core: &mut Core) -> Ending {
+        if let Carrier::SockJs(carrier) = &mut self.carrier {
+            carrier.close(TOO_LONG, &why, &mut self.out, core);
+        }
+        Ending::Violation(why)
+    }
+
     /// Takes bytes of the WebSocket of a SockJS session.
     pub(crate) fn receive_sockjs(
         &mut self,
@@ -226,6 +237,7 @@ impl Peer {
             };
             let messages = match Messages::of_websocket(payload, &carrier.limits) {
                 Ok(messages) => messages,
+                Err(error @ SendError::TooLong(_)) => return Err(self.refuse_length(error.to_string(), core)),
                 Err(error) => {
                     // Whoever cannot be read is told in the WebSocket's own Close, as no SockJS client looks for it elsewhere.
                     let Close { code, reason } = Close::BROKEN;
@@ -236,7 +248,7 @@ impl Peer {
             };
             for message in messages {
                 if message.len() > self.message_max(core) {
-                    return Err(Ending::Violation("a message longer than may be".into()));
+                    return Err(self.refuse_length("a message longer than may be".into(), core));
                 }
                 self.hear_message(ws::Kind::Text, message.as_bytes(), core)?;
             }

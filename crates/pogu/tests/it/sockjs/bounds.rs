@@ -185,7 +185,7 @@ fn a_message_is_as_long_as_anywhere() {
             if transport == Transport::WebSocket {
                 client.say(&too_long);
                 let close = client.hear_or_close();
-                assert!(matches!(close, Err(Frame::Close(1008, _))), "{close:?}");
+                assert!(matches!(close, Err(Frame::Close(1009, _))), "{close:?}");
                 continue;
             }
             // All of a POST or nothing.
