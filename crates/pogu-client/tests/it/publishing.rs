@@ -204,7 +204,7 @@ async fn a_message_above_the_limit_is_refused_and_the_others_pass() {
         let error = results.remove(1).unwrap_err();
         assert!(error.is_final(), "{via}: {error}");
         assert!(
-            error.to_string().contains("10240") || matches!(via, Via::Ws | Via::SocketIo),
+            error.to_string().contains("10240") || matches!(via, Via::Ws | Via::SocketIo | Via::SockJs),
             "{via}: {error}"
         );
         assert!(results.iter().all(Result::is_ok), "{via}: {results:?}");
