@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use pogu_hub::{Event, Letter, Policy, Pushed, SubscriptionId};
+use pogu_hub::{Event, Letter, Pushed, SubscriptionId};
 use pogu_proto::engineio::Form;
 use pogu_proto::{Time, ws};
 use slab::Slab;
@@ -567,7 +567,7 @@ impl Lane {
                 match mailbox.push(letter.clone(), subscription) {
                     Pushed::Queued => {}
                     Pushed::Dropped(dropped) => core.counters.lost(
-                        loss(message.policy),
+                        message.policy.into(),
                         usize::try_from(dropped).unwrap_or(usize::MAX),
                     ),
                     Pushed::Disconnect => slow.push(slot as usize),
@@ -580,15 +580,6 @@ impl Lane {
             self.core.counters.lost(Loss::Disconnected, 1);
             self.end(slot, &Ending::TooSlow);
         }
-    }
-}
-
-fn loss(policy: Policy) -> Loss {
-    match policy {
-        Policy::DropOldest => Loss::Oldest,
-        Policy::DropNewest => Loss::Newest,
-        Policy::Conflate => Loss::Conflated,
-        Policy::Disconnect => Loss::Disconnected,
     }
 }
 

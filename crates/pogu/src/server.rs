@@ -378,8 +378,8 @@ fn random() -> io::Result<u64> {
 }
 
 fn new_hub(config: &Config, handles: Arc<[Arc<Handle>]>) -> Result<Hub, ServerError> {
-    // Seconds tell a later start from this one; the low bits, two starts in a second.
-    let epoch = (unix_milliseconds() / 1000) << 8 | (random()? & 0xff);
+    // Milliseconds tell a later start from this one; the low bits, two starts in one.
+    let epoch = unix_milliseconds() << 8 | (random()? & 0xff);
     let wake = Box::new(move |lane: usize| {
         if !drive::note_woken(lane)
             && let Some(handle) = handles.get(lane)

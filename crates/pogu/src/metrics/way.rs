@@ -1,5 +1,7 @@
 //! What is counted apart: ways in and out, and reasons of losses.
 
+use pogu_hub::Policy;
+
 /// A way in or out: carrier × dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
@@ -127,6 +129,17 @@ pub enum Loss {
     UdpTooLarge,
     /// The address has not shown that it receives what is sent to it, and has had its share.
     UdpUnverified,
+}
+
+impl From<Policy> for Loss {
+    fn from(policy: Policy) -> Loss {
+        match policy {
+            Policy::DropOldest => Loss::Oldest,
+            Policy::DropNewest => Loss::Newest,
+            Policy::Conflate => Loss::Conflated,
+            Policy::Disconnect => Loss::Disconnected,
+        }
+    }
 }
 
 impl Loss {
