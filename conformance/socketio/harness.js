@@ -41,6 +41,15 @@ async function upgraded(socket) {
     if (engine.transport.name !== "websocket") await within(new Promise((resolve) => engine.once("upgrade", resolve)), "the upgrade");
 }
 
+/**
+ * Waits until a client is connected again, and upgraded if that is its way. A network that is cut in the middle of an upgrade can leave a
+ * client with its polls paused and without any connection, until it misses a heart-beat.
+ */
+async function back(socket) {
+    await once(socket, "connect");
+    if (socket.io.opts.transports?.length > 1) await upgraded(socket);
+}
+
 /** What arrives as this event: a message, or its arguments if there are several. */
 function inbox(socket, event) {
     const inbox = new Inbox(event);
@@ -68,6 +77,7 @@ async function network(t, target) {
     const port = await freePort();
     await new Promise((resolve) => proxy.listen(port, "127.0.0.1", resolve));
     t.after(() => {
+        isCut = true;
         for (const socket of sockets) socket.destroy();
         proxy.close();
     });
@@ -89,4 +99,4 @@ async function publish(port, topic, body, headers = {}) {
     return (await answer.json()).cursor;
 }
 
-module.exports = { WAYS, freePort, fresh, inbox, io, network, once, open, pause, publish, serve, start, upgraded, within };
+module.exports = { WAYS, back, freePort, fresh, inbox, io, network, once, open, pause, publish, serve, start, upgraded, within };

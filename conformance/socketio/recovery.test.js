@@ -5,7 +5,7 @@ const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
 const test = require("node:test");
 
-const { WAYS, freePort, fresh, inbox, network, once, open, pause, publish, serve, within } = require("./harness");
+const { WAYS, back, freePort, fresh, inbox, network, once, open, pause, publish, serve, within } = require("./harness");
 
 const server = serve(`
 [socketio]
@@ -29,8 +29,9 @@ for (const [way, options] of Object.entries(WAYS)) {
             line.cut();
             await left;
             for (let at = 0; at < 5; at++) await publish(server.port, topic, `${count++}`);
+            const again = back(socket);
             line.mend();
-            await once(socket, "connect");
+            await again;
             assert.equal(socket.recovered, true, `round ${round}`);
             assert.equal(socket.id, first);
         }
@@ -56,6 +57,44 @@ for (const [way, options] of Object.entries(WAYS)) {
         assert.equal(socket.recovered, true);
         await publish(server.port, topic, "live");
         assert.deepEqual((await heard.take(2)).map((args) => [args].flat()[0]), ["missed", "live"]);
+    });
+}
+
+for (const [way, options] of Object.entries(WAYS)) {
+    test(`${way}: what was asked for in the root goes on over breaks, in one order`, async (t) => {
+        const line = await network(t, server.port);
+        const root = fresh("root");
+        const socket = await open(t, line.port, "/", options);
+        const heard = inbox(socket, "message");
+        for (const pattern of [`${root}.a`, `${root}.b`, `${root}.c.*`]) {
+            await within(socket.emitWithAck("subscribe", pattern), "subscribe");
+        }
+        // Where another session began nothing would come any more.
+        socket.on("connect", () => assert.ok(socket.recovered));
+        const topics = ["a", "b", "c.d", "unheard"].map((end) => `${root}.${end}`);
+        const wanted = [];
+        let count = 0;
+        const say = async (many) => {
+            for (let at = 0; at < many; at++) {
+                const topic = topics[(count * 7) % 4];
+                if (topic !== topics[3]) wanted.push(`${count}`);
+                await publish(server.port, topic, `${count++}`);
+            }
+        };
+        for (let round = 0; round < 5; round++) {
+            await say(4);
+            const left = once(socket, "disconnect");
+            line.cut();
+            await say(5);
+            await left;
+            const again = back(socket);
+            line.mend();
+            await say(4);
+            await again;
+        }
+        assert.deepEqual((await heard.take(wanted.length)).map(([body]) => body), wanted);
+        await publish(server.port, topics[0], "end");
+        assert.equal((await heard.next())[0], "end");
     });
 }
 
