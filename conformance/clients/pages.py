@@ -49,14 +49,16 @@ PRELUDE = """
 
 @dataclass
 class Case:
-    """A script, the server's configuration for it, and the path of the server's own page that it runs in, if it is not a stranger's."""
+    """A script, the server's configuration for it, the path of the server's own page that it runs in, if it is not a stranger's, and
+    the bundles that it wants after those of all cases."""
 
     script: str
     config: str = ""
     path: str = ""
+    bundles: tuple = ()
 
 
-async def run(pogu, bundles, case):
+async def run(pogu, packages, bundles, case):
     """The fault of each test, "" if it holds."""
     port = free_port()
     faults = {}
@@ -64,8 +66,8 @@ async def run(pogu, bundles, case):
         async with Browser(lambda said: print(f"the page says: {said}")) as browser:
             if case.path:
                 await browser.goto(f"http://127.0.0.1:{port}{case.path}")
-            for bundle in bundles:
-                await browser.run(bundle.read_text())
+            for bundle in [*bundles, *case.bundles]:
+                await browser.run((packages / bundle).read_text())
             await browser.run(PRELUDE % {"port": port} + case.script)
             for name in await browser.run("Object.keys(TESTS)"):
                 faults[name] = await browser.run(f"run({name!r})")
@@ -75,10 +77,10 @@ async def run(pogu, bundles, case):
     return faults
 
 
-async def run_all(pogu, bundles, cases):
+async def run_all(pogu, packages, bundles, cases):
     faults = []
     for case in cases:
-        faults += (await run(pogu, bundles, case)).values()
+        faults += (await run(pogu, packages, bundles, case)).values()
     failed = sum(bool(fault) for fault in faults)
     print(f"{len(faults) - failed} tests in a page passed, {failed} failed")
     return bool(faults) and not failed
@@ -90,5 +92,4 @@ def main(about, bundles, *cases):
     parser.add_argument("--pogu", required=True, help="the program to test")
     parser.add_argument("--packages", required=True, type=Path, help="the folder of the npm packages")
     options = parser.parse_args()
-    files = [options.packages / bundle for bundle in bundles]
-    sys.exit(0 if asyncio.run(run_all(options.pogu, files, cases)) else 1)
+    sys.exit(0 if asyncio.run(run_all(options.pogu, options.packages, bundles, cases)) else 1)
