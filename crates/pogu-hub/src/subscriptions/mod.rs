@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use slab::Slab;
 
 use crate::cursor::{After, Cursor};
-use crate::engine::{Position, Slice};
+use crate::engine::Position;
 use crate::filter::Filter;
 use crate::hub::Hub;
 use crate::message::Message;
@@ -249,55 +249,12 @@ impl Subscriptions {
     /// [`Limits::page_bytes`](crate::Limits::page_bytes). For one that is live already, or gone, there is nothing to catch up:
     /// an empty page, `live`.
     pub fn catch_up(&mut self, hub: &Hub, now: u64, id: SubscriptionId, limit: usize) -> CatchUp {
-        let mut page = CatchUp {
-            live: true,
-            ..CatchUp::default()
-        };
-        let Some(subscription) = self.slots.get_mut(id.slot as usize) else {
-            return page;
-        };
-        if subscription.generation != id.generation {
-            return page;
+        let page = self.catch_up_together(hub, now, &[id], limit);
+        CatchUp {
+            messages: page.messages.into_iter().map(|(message, _)| message).collect(),
+            gap: !page.gaps.is_empty(),
+            live: page.live,
         }
-        let State::CatchingUp(catching_up) = &mut subscription.state else {
-            return page;
-        };
-        let CatchingUp {
-            peer,
-            filtered,
-            position,
-            exclude_origin,
-        } = &mut **catching_up;
-        let filter = filtered.then(|| self.filters.get(&id)).flatten();
-        let group = &mut self.groups[subscription.group as usize];
-
-        let mut budget = hub.budget(limit);
-        let mut core = hub.lock();
-        page.gap = core.engine.lost(now, &group.selector, position);
-        let slice = core.engine.read(
-            &group.selector,
-            position,
-            *exclude_origin,
-            &mut budget,
-            &mut page.messages,
-        );
-        page.live = slice == Slice::Head;
-        if page.live {
-            let member = Member {
-                id,
-                peer: *peer,
-                filtered: *filtered,
-                from_seq: position.seq,
-                exclude_origin: *exclude_origin,
-            };
-            group.catching_up -= 1;
-            subscription.state = State::Live(group.join(&mut core, self.lane, member));
-        }
-        drop(core);
-        if let Some(filter) = filter {
-            page.messages.retain(|message| filter.admits(message));
-        }
-        page
     }
 
     /// Whether the subscription exists and is live.
