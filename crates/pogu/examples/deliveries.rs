@@ -4,13 +4,14 @@
 //! type=application/json :{"rider":"kim","lat":35.1,"lon":129.0}`; the page at `/` of this program's own port shows them.
 //! A rider who is asked whether they are free acknowledges.
 //!
-//!     cargo run --release --example deliveries
+//!     cargo run --release --example deliveries [ADDRESS]
 
 #![expect(clippy::print_stdout, reason = "a program says where it can be reached")]
 
 use std::time::Duration;
 
 use pogu::Server;
+use pogu::config::Config;
 use pogu::socketio::{Namespace, Refusal};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -67,7 +68,14 @@ fn riders() -> Namespace {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::builder().socketio("/riders", riders()).bind()?;
+    let mut config = Config::default();
+    if let Some(address) = std::env::args().nth(1) {
+        config.listen = vec![address.parse()?];
+    }
+    let server = Server::builder()
+        .config(config)
+        .socketio("/riders", riders())
+        .bind()?;
     for address in server.addresses() {
         println!("riders connect to http://{address}/riders; the board: http://{address}/");
     }

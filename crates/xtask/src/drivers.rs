@@ -21,30 +21,36 @@ const TEST_TIMEOUT: &str = "--test-timeout=60000";
 
 /// stompjs and stomp.py.
 pub(crate) fn stomp(workspace: &Workspace) -> Result<Outcome> {
-    drive(workspace, "conformance/stomp")
+    drive(workspace, "conformance/stomp", &[])
 }
 
 /// socket.io-client and python-socketio.
 pub(crate) fn socketio(workspace: &Workspace) -> Result<Outcome> {
-    drive(workspace, "conformance/socketio")
+    drive(workspace, "conformance/socketio", &["deliveries"])
 }
 
 /// sockjs-client, and stompjs over it, also through proxies.
 pub(crate) fn sockjs(workspace: &Workspace) -> Result<Outcome> {
     provide::program("nginx", "nginx")?;
-    drive(workspace, "conformance/sockjs")
+    drive(workspace, "conformance/sockjs", &[])
 }
 
-fn drive(workspace: &Workspace, folder: &str) -> Result<Outcome> {
+/// Runs the tests of a folder. Examples that some of them drive are told them by their names in capitals.
+fn drive(workspace: &Workspace, folder: &str, examples: &[&str]) -> Result<Outcome> {
     let Some(packages) = clients::node_packages(workspace)? else {
         return Ok(Outcome::Skipped(clients::NO_NODE.into()));
     };
     let python = clients::prepare(workspace)?;
     let pogu = workspace.build_release("pogu-cli", "pogu")?;
+    let mut named = Vec::new();
+    for example in examples {
+        named.push((example.to_uppercase(), workspace.build_example(example)?));
+    }
     let mut node = Command::new("node");
     node.args(["--test", "--test-reporter=spec", CONCURRENCY, TEST_TIMEOUT])
         .args(files(workspace, folder, ".test.js")?)
-        .env("NODE_PATH", &packages);
+        .env("NODE_PATH", &packages)
+        .envs(named);
     let mut drivers = vec![node];
     for file in files(workspace, folder, ".py")? {
         let mut driver = Command::new(&python);

@@ -50,6 +50,12 @@ impl Workspace {
         Ok(self.target.join("release").join(program))
     }
 
+    /// Builds an example as the tests of the workspace have built it already, and says where it is.
+    pub(crate) fn build_example(&self, example: &str) -> Result<PathBuf> {
+        shell::run(&mut self.cargo(&["build", "--workspace", "--locked", "--example", example]))?;
+        Ok(self.target.join("debug/examples").join(example))
+    }
+
     /// A folder under `target/` for what the tasks install and write.
     pub(crate) fn scratch(&self, name: &str) -> PathBuf {
         self.target.join("xtask").join(name)
