@@ -53,6 +53,8 @@ impl Speaker<'_> {
             session.accept(namespace, &joined.sid, joined.pid.as_deref(), out);
         });
         self.wrap.append(self.out, &welcome);
+        // Most clients join one.
+        state.joined.reserve_exact(1);
         state.joined.push(joined);
         self.send_away_if(!stays, session, state, namespace);
     }
@@ -116,7 +118,7 @@ impl Speaker<'_> {
             .then(|| crate::socketio::room_topic(name, &sid).ok())
             .flatten();
         let selectors: Vec<Selector> = topic.iter().cloned().chain(own).map(Selector::from).collect();
-        let mut subscriptions = Vec::new();
+        let mut subscriptions = Vec::with_capacity(selectors.len());
         // Until its first event a client has seen nothing after the last of these.
         let mut since = self.core.hub.head();
         for selector in &selectors {
