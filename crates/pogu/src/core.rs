@@ -243,16 +243,15 @@ impl Core {
             .subscribe(&self.hub, self.unix, peer.slot, selector, after, exclude, filter)
     }
 
-    /// Subscribes a peer to several selectors, which get what they missed in one order. All are to be caught up.
+    /// Subscribes a peer to several selectors, each from its place, which get what they missed in one order. All are to be caught up.
     pub(crate) fn subscribe_together(
         &mut self,
         peer: PeerId,
-        selectors: &[Selector],
-        after: After,
+        selectors: &[(Selector, After)],
         exclude: u64,
     ) -> Result<Vec<SubscribeOutcome>, SubscribeError> {
         self.subscriptions
-            .subscribe_together(&self.hub, self.unix, peer.slot, selectors, after, exclude)
+            .subscribe_together(&self.hub, self.unix, peer.slot, selectors, exclude)
     }
 
     pub(crate) fn unsubscribe(&mut self, id: SubscriptionId) {

@@ -427,6 +427,7 @@ impl Lane {
         let page = core
             .subscriptions
             .catch_up_together(&core.hub, core.unix, &ids, HISTORY_PAGE);
+        peer.dialect.caught_up(&page, core);
         if page.live {
             peer.catching_up.clear();
         }

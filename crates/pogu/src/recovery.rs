@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pogu_hub::{Cursor, Selector};
+use pogu_hub::{After, Cursor, Selector};
 
 use crate::engineio::Sid;
 
@@ -21,11 +21,21 @@ pub(crate) struct Kept {
     pub(crate) namespace: Box<str>,
     /// By which its own events are told from others'.
     pub(crate) origin: u64,
-    /// Where it began.
-    pub(crate) since: Cursor,
-    pub(crate) selectors: Vec<Selector>,
+    pub(crate) subscriptions: Vec<Watched>,
+    /// Events before this place do not say what their client has: the past of one subscription was sent among the present of others.
+    pub(crate) sure_from: u64,
     /// Where it lives, or lived.
     pub(crate) engine: Sid,
+}
+
+/// A subscription of a session.
+#[derive(Clone, Debug)]
+pub(crate) struct Watched {
+    pub(crate) selector: Selector,
+    /// A client has nothing of it up to this place, or all it wants.
+    pub(crate) since: u64,
+    /// It reads the past and nothing of that was sent: whatever event its client had last, that says nothing of it.
+    pub(crate) is_behind: bool,
 }
 
 /// All of a server's, by their private id.
@@ -50,6 +60,47 @@ struct Entry {
     until: Option<u64>,
 }
 
+impl Kept {
+    /// Where each subscription goes on for a client that had the event at `last` as its last one, or none at all (0); `None` if that
+    /// does not say it.
+    pub(crate) fn places(&self, last: Cursor) -> Option<Vec<(Selector, After)>> {
+        if last.seq < self.sure_from {
+            return None;
+        }
+        let place = |watched: &Watched| {
+            let seq = match watched.is_behind {
+                true => watched.since,
+                false => watched.since.max(last.seq),
+            };
+            (watched.selector.clone(), After::Cursor(Cursor { seq, ..last }))
+        };
+        Some(self.subscriptions.iter().map(place).collect())
+    }
+
+    /// The past of the only subscription is sent.
+    pub(crate) fn begin(&mut self) {
+        self.subscriptions
+            .iter_mut()
+            .for_each(|watched| watched.is_behind = false);
+    }
+
+    /// The past of a subscription is sent among the present of others.
+    pub(crate) fn mix(&mut self) {
+        self.sure_from = u64::MAX;
+    }
+
+    /// All subscriptions are live from `head` on.
+    pub(crate) fn settle(&mut self, head: u64) {
+        if self.sure_from == u64::MAX {
+            self.sure_from = head + 1;
+        }
+        for watched in self.subscriptions.iter_mut().filter(|watched| watched.is_behind) {
+            watched.is_behind = false;
+            watched.since = head;
+        }
+    }
+}
+
 impl Recoveries {
     pub(crate) fn new(window: u64) -> Self {
         Self {
@@ -68,10 +119,10 @@ impl Recoveries {
         self.lock().sessions.insert(pid.into(), entry);
     }
 
-    /// Notes what the session is subscribed to now.
-    pub(crate) fn subscribed(&self, pid: &str, selectors: Vec<Selector>) {
+    /// Notes a change of what is kept of a session.
+    pub(crate) fn change(&self, pid: &str, change: impl FnOnce(&mut Kept)) {
         if let Some(entry) = self.lock().sessions.get_mut(pid) {
-            entry.kept.selectors = selectors;
+            change(&mut entry.kept);
         }
     }
 
@@ -146,8 +197,8 @@ mod tests {
             sid: "sid".into(),
             namespace: "/chat".into(),
             origin: 7,
-            since: Cursor { epoch: 1, seq: 2 },
-            selectors: vec![],
+            subscriptions: vec![],
+            sure_from: 0,
             engine,
         }
     }
@@ -165,6 +216,51 @@ mod tests {
         assert!(recoveries.find("p", "/chat", 1_099).is_some());
         assert!(recoveries.find("p", "/chat", 1_100).is_none());
         assert!(recoveries.lock().broken.is_empty());
+    }
+
+    fn watched(topic: &str, since: u64, is_behind: bool) -> Watched {
+        Watched {
+            selector: topic.parse().expect("a topic"),
+            since,
+            is_behind,
+        }
+    }
+
+    /// Where each subscription goes on for a client whose last event was at `seq`.
+    fn places(kept: &Kept, seq: u64) -> Option<Vec<u64>> {
+        let places = kept.places(Cursor { epoch: 1, seq })?;
+        let seq = |(_, after)| match after {
+            After::Cursor(cursor) => cursor.seq,
+            _ => panic!("a cursor"),
+        };
+        Some(places.into_iter().map(seq).collect())
+    }
+
+    #[test]
+    fn a_subscription_goes_on_where_its_client_is_but_not_before_it_began() {
+        let mut kept = kept(Sid::new(0));
+        kept.subscriptions = vec![watched("a", 10, false), watched("b", 20, false)];
+        assert_eq!(places(&kept, 0), Some(vec![10, 20]));
+        assert_eq!(places(&kept, 15), Some(vec![15, 20]));
+        assert_eq!(places(&kept, 30), Some(vec![30, 30]));
+    }
+
+    #[test]
+    fn the_past_beside_the_present_leaves_what_a_client_has_unsure_until_both_are_one() {
+        let mut kept = kept(Sid::new(0));
+        kept.subscriptions = vec![watched("a", 10, false), watched("b", 3, true)];
+        assert_eq!(places(&kept, 15), Some(vec![15, 3]), "nothing of it was sent");
+        let mut nothing_was_there = kept.clone();
+        nothing_was_there.settle(20);
+        assert_eq!(places(&nothing_was_there, 15), Some(vec![15, 20]));
+        kept.mix();
+        assert_eq!(places(&kept, 15), None);
+        assert_eq!(places(&kept, 0), None);
+        kept.settle(20);
+        assert_eq!(places(&kept, 20), None);
+        assert_eq!(places(&kept, 21), Some(vec![21, 21]));
+        kept.settle(30);
+        assert_eq!(places(&kept, 21), Some(vec![21, 21]));
     }
 
     #[test]

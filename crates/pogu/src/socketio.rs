@@ -420,8 +420,7 @@ impl Socket<'_> {
             .core
             .subscribe(self.id, topic.into(), After::Now, origin, None)
             .map_err(|error| JoinError(error.to_string()))?;
-        self.joined.subscriptions.push(outcome.id);
-        self.joined.note_subscriptions(self.core);
+        self.joined.subscribed(&outcome, self.catching_up, self.core);
         Ok(())
     }
 
@@ -431,10 +430,7 @@ impl Socket<'_> {
             return;
         };
         if let Some(at) = self.core.find(&self.joined.subscriptions, topic.as_str()) {
-            let id = self.joined.subscriptions.swap_remove(at);
-            self.catching_up.retain(|other| *other != id);
-            self.core.unsubscribe(id);
-            self.joined.note_subscriptions(self.core);
+            self.joined.unsubscribe(at, self.catching_up, self.core);
         }
     }
 

@@ -19,10 +19,12 @@ pub struct CatchUpTogether {
     pub gaps: Vec<SubscriptionId>,
     /// Whether all are live now; false: come again, none is.
     pub live: bool,
+    /// The head of the order when this was read: what they are live from.
+    pub head: u64,
 }
 
 impl Subscriptions {
-    /// Subscribes a peer to several selectors. None is live before all have been
+    /// Subscribes a peer to several selectors, each from a place of its own. None is live before all have been
     /// [caught up together](Subscriptions::catch_up_together), so that what they get is in one order from the beginning.
     ///
     /// # Errors
@@ -33,18 +35,17 @@ impl Subscriptions {
         hub: &Hub,
         now: u64,
         peer: u32,
-        selectors: &[Selector],
-        after: After,
+        selectors: &[(Selector, After)],
         exclude_origin: u64,
     ) -> Result<Vec<SubscribeOutcome>, SubscribeError> {
         let mut outcomes: Vec<SubscribeOutcome> = Vec::with_capacity(selectors.len());
-        for selector in selectors {
+        for (selector, after) in selectors {
             match self.add(
                 hub,
                 now,
                 peer,
                 selector.clone(),
-                after,
+                *after,
                 exclude_origin,
                 None,
                 true,
@@ -81,6 +82,7 @@ impl Subscriptions {
         let mut bound = u64::MAX;
         let mut read = Vec::new();
         let mut core = hub.lock();
+        page.head = core.engine.head().seq;
         for id in ids {
             let Some((group, catching_up)) = catching_up(&mut self.slots, *id) else {
                 continue;

@@ -33,17 +33,19 @@ proptest! {
         meanwhile in prop::collection::vec(prop::collection::vec(0..TOPICS.len(), 0..6), 0..12),
         selectors in prop::collection::vec(prop::sample::select(vec!["a.x", "a.*", "b.x", ">", "c"]), 1..4),
         after in 0..60_u64,
+        apart in 0..20_u64,
         limit in 1..10_usize,
         body in prop::sample::select(vec![0, 300]),
     ) {
         let limits = Limits { page_bytes: 1000, ..Limits::default() };
         let hub = Hub::new(EPOCH, 1, vec![], vec![], limits, Box::new(|_| {}));
         publish(&hub, &before, body);
-        let after = after.min(before.len() as u64);
         let selectors: Vec<Selector> = selectors.iter().map(|text| text.parse().unwrap()).collect();
         let mut subscriptions = Subscriptions::new(0);
-        let cursor = After::Cursor(Cursor { epoch: EPOCH, seq: after });
-        let made = subscriptions.subscribe_together(&hub, 0, 7, &selectors, cursor, 0).unwrap();
+        let afters: Vec<u64> = (0..selectors.len() as u64).map(|at| (after + at * apart).min(before.len() as u64)).collect();
+        let places = afters.iter().map(|seq| After::Cursor(Cursor { epoch: EPOCH, seq: *seq }));
+        let places: Vec<(Selector, After)> = selectors.iter().cloned().zip(places).collect();
+        let made = subscriptions.subscribe_together(&hub, 0, 7, &places, 0).unwrap();
         let ids: Vec<SubscriptionId> = made.iter().map(|made| made.id).collect();
         prop_assert!(made.iter().all(|made| !made.live && !made.gap));
         let mut heard = Vec::new();
@@ -56,6 +58,7 @@ proptest! {
             heard.extend(page.messages.into_iter().map(|(message, id)| (message.cursor.seq, id)));
             prop_assert_eq!(ids.iter().filter(|id| subscriptions.is_live(**id)).count(), if page.live { ids.len() } else { 0 });
             if page.live {
+                prop_assert_eq!(page.head, all.len() as u64);
                 break;
             }
             if let Some(more) = meanwhile.next() {
@@ -75,9 +78,9 @@ proptest! {
         }
         prop_assert!(heard.windows(2).all(|two| two[0].0 <= two[1].0), "{:?}", heard);
         let mut wanted = Vec::new();
-        for (at, topic) in all.iter().enumerate().skip(after as usize) {
-            for (selector, id) in selectors.iter().zip(&ids) {
-                if matches(selector, TOPICS[*topic]) {
+        for (at, topic) in all.iter().enumerate() {
+            for ((selector, id), after) in selectors.iter().zip(&ids).zip(&afters) {
+                if at as u64 >= *after && matches(selector, TOPICS[*topic]) {
                     wanted.push((at as u64 + 1, *id));
                 }
             }
@@ -96,15 +99,15 @@ fn without_room_for_all_there_is_none() {
     };
     let hub = Hub::new(EPOCH, 1, vec![], vec![], limits, Box::new(|_| {}));
     let mut subscriptions = Subscriptions::new(0);
-    let selectors: Vec<Selector> = ["a", "b", "c"].iter().map(|text| text.parse().unwrap()).collect();
+    let selectors = ["a", "b", "c"].map(|text| (text.parse().unwrap(), After::Now));
     assert!(
         subscriptions
-            .subscribe_together(&hub, 0, 7, &selectors, After::Now, 0)
+            .subscribe_together(&hub, 0, 7, &selectors, 0)
             .is_err()
     );
     assert!(subscriptions.is_empty());
     let made = subscriptions
-        .subscribe_together(&hub, 0, 7, &selectors[..2], After::Now, 0)
+        .subscribe_together(&hub, 0, 7, &selectors[..2], 0)
         .unwrap();
     let ids: Vec<SubscriptionId> = made.iter().map(|made| made.id).collect();
     assert!(subscriptions.catch_up_together(&hub, 0, &ids, 1).live);

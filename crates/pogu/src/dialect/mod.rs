@@ -9,7 +9,7 @@ mod stomp;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use pogu_hub::{Cursor, PublishError, SubscriptionId, Topic};
+use pogu_hub::{CatchUpTogether, Cursor, PublishError, SubscriptionId, Topic};
 use pogu_proto::engineio::{Data, Packet};
 use pogu_proto::socketio::Arg;
 use pogu_proto::{Reader, Time, ws};
@@ -109,6 +109,13 @@ impl Dialect {
     pub(crate) fn forget_notes(&mut self, noted: &[SubscriptionId]) {
         if let Dialect::Stomp(stomp) = self {
             stomp.forget_notes(noted);
+        }
+    }
+
+    /// A page of history for its subscriptions is about to be sent.
+    pub(crate) fn caught_up(&mut self, page: &CatchUpTogether, core: &Core) {
+        if let Dialect::SocketIo(conversation) = self {
+            conversation.caught_up(page, core);
         }
     }
 

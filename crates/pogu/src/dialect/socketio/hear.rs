@@ -247,11 +247,7 @@ impl Speaker<'_> {
             .core
             .subscribe(self.id, selector, after, 0, None)
             .map_err(|error| error.to_string())?;
-        state.joined[joined].subscriptions.push(outcome.id);
-        state.joined[joined].note_subscriptions(self.core);
-        if !outcome.live {
-            self.catching_up.push(outcome.id);
-        }
+        state.joined[joined].subscribed(&outcome, self.catching_up, self.core);
         let mut answer = answer_cursor(outcome.start);
         if outcome.gap {
             answer.insert_str(answer.len() - 1, ",\"gap\":true");
@@ -265,15 +261,12 @@ impl Speaker<'_> {
         joined: usize,
         pattern: &str,
     ) -> Result<Option<String>, String> {
-        let subscriptions = &mut state.joined[joined].subscriptions;
+        let joined = &mut state.joined[joined];
         let at = self
             .core
-            .find(subscriptions, pattern)
+            .find(&joined.subscriptions, pattern)
             .ok_or_else(|| format!("there is no subscription to `{pattern}`"))?;
-        let id = subscriptions.swap_remove(at);
-        self.catching_up.retain(|other| *other != id);
-        self.core.unsubscribe(id);
-        state.joined[joined].note_subscriptions(self.core);
+        joined.unsubscribe(at, self.catching_up, self.core);
         Ok(Some("{}".into()))
     }
 }

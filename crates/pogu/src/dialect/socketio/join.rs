@@ -7,11 +7,11 @@ use pogu_hub::{After, Cursor, Selector, SubscribeError, Topic};
 use pogu_proto::socketio::{NamespaceId, Session};
 use serde_json::Value;
 
-use super::{Joined, State};
+use super::{Joined, Order, State};
 use crate::dialect::{Speaker, parse_publish_topic};
 use crate::form::Head;
 use crate::id;
-use crate::recovery::Kept;
+use crate::recovery::{Kept, Watched};
 use crate::socketio::{Namespace, Refusal};
 
 /// What a client shows that was there before: its private id, and the offset of the last event it has, if it has had one.
@@ -119,16 +119,19 @@ impl Speaker<'_> {
             .flatten();
         let selectors: Vec<Selector> = topic.iter().cloned().chain(own).map(Selector::from).collect();
         let mut subscriptions = Vec::with_capacity(selectors.len());
-        // Until its first event a client has seen nothing after the last of these.
-        let mut since = self.core.hub.head();
-        for selector in &selectors {
+        let mut watched = Vec::with_capacity(selectors.len());
+        for selector in selectors {
             let subscribed = self
                 .core
                 .subscribe(self.id, selector.clone(), After::Now, origin, None);
             match subscribed {
                 Ok(outcome) => {
-                    since = outcome.start;
                     subscriptions.push(outcome.id);
+                    watched.push(Watched {
+                        selector,
+                        since: outcome.start.seq,
+                        is_behind: false,
+                    });
                 }
                 Err(error) => {
                     for id in subscriptions {
@@ -144,8 +147,8 @@ impl Speaker<'_> {
                 sid: sid.clone(),
                 namespace: name.into(),
                 origin,
-                since,
-                selectors,
+                subscriptions: watched,
+                sure_from: 0,
                 engine: state.engine,
             };
             self.core.recoveries.keep(pid, kept);
@@ -163,16 +166,18 @@ impl Speaker<'_> {
         (pid, offset): Recovery,
     ) -> Option<Joined> {
         let mut kept = self.core.recoveries.find(&pid, name, self.core.unix)?;
-        let after: Cursor = match offset {
-            None => kept.since,
+        let last: Cursor = match offset {
+            None => Cursor {
+                seq: 0,
+                ..self.core.hub.head()
+            },
             Some(offset) => offset.parse().ok()?,
         };
+        let places = kept.places(last)?;
+        let is_behind = kept.subscriptions.iter().any(|watched| watched.is_behind);
         let own_origin = if topic.is_some() { kept.origin } else { 0 };
         // In one order, or its last event would not say what it has of the others.
-        let outcomes = self
-            .core
-            .subscribe_together(self.id, &kept.selectors, After::Cursor(after), own_origin)
-            .ok()?;
+        let outcomes = self.core.subscribe_together(self.id, &places, own_origin).ok()?;
         if outcomes.iter().any(|outcome| outcome.gap) {
             for outcome in outcomes {
                 self.core.unsubscribe(outcome.id);
@@ -198,6 +203,9 @@ impl Speaker<'_> {
             subscriptions,
         );
         joined.is_recovered = true;
+        if is_behind {
+            joined.order = Order::Behind;
+        }
         Some(joined)
     }
 }
@@ -227,6 +235,7 @@ fn joined(
         is_recovered: false,
         origin,
         subscriptions,
+        order: Order::One,
         next_ack: 0,
         head: Rc::new(head),
     }

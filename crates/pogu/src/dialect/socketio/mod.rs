@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use pogu_hub::{Cursor, PublishError, SubscriptionId, Topic};
+use pogu_hub::{CatchUpTogether, Cursor, PublishError, SubscribeOutcome, SubscriptionId, Topic};
 use pogu_proto::Time;
 use pogu_proto::socketio::{self, Arg, NamespaceId};
 use serde_json::Value;
@@ -23,6 +23,7 @@ use crate::core::Core;
 use crate::engineio::{EngineIo, Sid};
 use crate::form::Head;
 use crate::peer::Ending;
+use crate::recovery::{Kept, Watched};
 use crate::socketio::{Namespace, NoAck, OnAck, Reason};
 
 pub(crate) use deliver::message;
@@ -64,18 +65,83 @@ pub(crate) struct Joined {
     pub(crate) origin: u64,
     /// The namespace's own subscription and those to rooms, or those that were asked for in the root.
     pub(crate) subscriptions: Vec<SubscriptionId>,
+    pub(crate) order: Order,
     /// The number of the next acknowledgement that it is asked for.
     pub(crate) next_ack: u64,
     head: Rc<Head>,
 }
 
+/// Whether the place of a client's last event says what it has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// All subscriptions get their messages in the one order.
+    One,
+    /// Some are to read the past; nothing of that was sent.
+    Behind,
+    /// The past of one is sent among the present of others.
+    Mixed,
+}
+
 impl Joined {
-    /// Has a recovery know what it is subscribed to.
-    pub(crate) fn note_subscriptions(&self, core: &Core) {
-        let Some(pid) = &self.pid else { return };
-        let selectors = self.subscriptions.iter();
-        let selectors = selectors.filter_map(|id| core.subscriptions.selector(*id).cloned());
-        core.recoveries.subscribed(pid, selectors.collect());
+    /// Notes a subscription beside those that there are, so that a recovery knows what a client has of each.
+    pub(crate) fn subscribed(
+        &mut self,
+        outcome: &SubscribeOutcome,
+        catching_up: &mut Vec<SubscriptionId>,
+        core: &Core,
+    ) {
+        let is_read = self.subscriptions.iter().any(|id| catching_up.contains(id));
+        let is_ahead = outcome.live && is_read && self.order == Order::One;
+        self.subscriptions.push(outcome.id);
+        if !outcome.live {
+            catching_up.push(outcome.id);
+        }
+        let (Some(pid), Some(selector)) = (&self.pid, core.subscriptions.selector(outcome.id)) else {
+            return;
+        };
+        core.recoveries.change(pid, |kept| {
+            kept.subscriptions.push(Watched {
+                selector: selector.clone(),
+                since: outcome.start.seq,
+                is_behind: !outcome.live,
+            });
+            if is_ahead {
+                kept.mix();
+            }
+        });
+        if is_ahead {
+            self.order = Order::Mixed;
+        } else if !outcome.live && self.order == Order::One {
+            self.order = Order::Behind;
+        }
+    }
+
+    /// Ends a subscription, the one at `at`.
+    pub(crate) fn unsubscribe(&mut self, at: usize, catching_up: &mut Vec<SubscriptionId>, core: &mut Core) {
+        let id = self.subscriptions.swap_remove(at);
+        catching_up.retain(|other| *other != id);
+        if let (Some(pid), Some(selector)) = (&self.pid, core.subscriptions.selector(id)) {
+            core.recoveries.change(pid, |kept| {
+                kept.subscriptions.retain(|watched| watched.selector != *selector);
+            });
+        }
+        core.unsubscribe(id);
+    }
+
+    fn caught_up(&mut self, page: &CatchUpTogether, core: &Core) {
+        let (Some(pid), Order::Behind | Order::Mixed) = (&self.pid, self.order) else {
+            return;
+        };
+        if self.order == Order::Behind && !page.messages.is_empty() {
+            let is_alone = self.subscriptions.len() == 1;
+            self.order = if is_alone { Order::One } else { Order::Mixed };
+            core.recoveries
+                .change(pid, if is_alone { Kept::begin } else { Kept::mix });
+        }
+        if page.live && self.order != Order::One {
+            core.recoveries.change(pid, |kept| kept.settle(page.head));
+            self.order = Order::One;
+        }
     }
 }
 
@@ -115,6 +181,13 @@ impl SocketIo {
         if let Some(socketio::Event::Connect { namespace, .. }) = self.session.begin() {
             let Self { session, state } = self;
             speaker.join(session, state, namespace, "/", Value::Null, None);
+        }
+    }
+
+    /// A page of history is about to be sent.
+    pub(crate) fn caught_up(&mut self, page: &CatchUpTogether, core: &Core) {
+        for joined in &mut self.state.joined {
+            joined.caught_up(page, core);
         }
     }
 

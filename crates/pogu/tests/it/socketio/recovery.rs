@@ -236,3 +236,93 @@ fn each_namespace_is_taken_up_for_itself_and_the_root_with_its_subscriptions() {
     assert_eq!(client.hear_numbered("/a").0[1], "2");
     client.ask("/", "[\"unsubscribe\",\"orders.*\"]");
 }
+
+fn subscribe(client: &mut SocketIo, topic: &str, after: &str) {
+    client.ask("/", &json!(["subscribe", topic, {"after": after}]).to_string());
+}
+
+/// The body of the next event of the root, and its offset.
+fn body(client: &mut SocketIo) -> (String, String) {
+    let (args, offset) = client.hear_numbered("/");
+    (args[1].as_str().expect("a string").to_owned(), offset)
+}
+
+#[test]
+fn what_came_before_a_subscription_does_not_come_with_it() {
+    let server = Running::with(KEPT);
+    let (mut client, ids) = joined(&server, By::WebSocket, "/");
+    client.ask("/", "[\"subscribe\",\"a\"]");
+    server.publish("a", b"1");
+    let (_, offset) = body(&mut client);
+    server.publish("b", b"not of it");
+    client.ask("/", "[\"subscribe\",\"b\"]");
+    client.break_off(&server);
+    server.publish("b", b"2");
+    server.publish("a", b"3");
+    let mut client = SocketIo::open(&server, By::WebSocket);
+    assert_eq!(client.enter("/", &back(&ids, Some(&offset))), ids);
+    assert_eq!(body(&mut client).0, "2");
+    assert_eq!(body(&mut client).0, "3");
+}
+
+#[test]
+fn the_past_of_one_subscription_is_taken_up_anywhere() {
+    let server = Running::with(KEPT);
+    let first = server.publish("a", b"first");
+    for number in 0..200 {
+        server.publish("a", number.to_string().as_bytes());
+    }
+    let (mut client, ids) = joined(&server, By::WebSocket, "/");
+    subscribe(&mut client, "a", &first);
+    let offsets: Vec<String> = (0..120).map(|_| body(&mut client).1).collect();
+    client.break_off(&server);
+    let mut offset = offsets[99].clone();
+    for from in [100, 130] {
+        let mut client = SocketIo::open(&server, By::WebSocket);
+        assert_eq!(client.enter("/", &back(&ids, Some(&offset))), ids);
+        for number in from..from + 30 {
+            let (text, cursor) = body(&mut client);
+            assert_eq!(text, number.to_string());
+            offset = cursor;
+        }
+        client.break_off(&server);
+    }
+}
+
+#[test]
+fn the_past_beside_others_is_taken_up_before_it_was_sent_and_after_it_is_over() {
+    let server = Running::with(KEPT);
+    let old = server.publish("b", b"old");
+    server.publish("b", b"past");
+    let (mut client, ids) = joined(&server, By::WebSocket, "/");
+    client.ask("/", "[\"subscribe\",\"a\"]");
+    server.publish("a", b"1");
+    let (_, of_a) = body(&mut client);
+    // Nothing is there to be read: what a client has had stays sure.
+    subscribe(&mut client, "none", &old);
+    client.break_off(&server);
+    let mut client = SocketIo::open(&server, By::WebSocket);
+    assert_eq!(client.enter("/", &back(&ids, Some(&of_a))), ids);
+    // Beside the past of `b`, the place of its last event does not say what a client has of both.
+    subscribe(&mut client, "b", &old);
+    let (text, of_b) = body(&mut client);
+    assert_eq!(text, "past");
+    client.break_off(&server);
+    for offset in [&of_a, &of_b] {
+        let mut client = SocketIo::open(&server, By::WebSocket);
+        assert_ne!(client.enter("/", &back(&ids, Some(offset))).sid, ids.sid);
+    }
+    // From the first event on that is new, it does.
+    let (mut client, ids) = joined(&server, By::WebSocket, "/");
+    client.ask("/", "[\"subscribe\",\"a\"]");
+    subscribe(&mut client, "b", &old);
+    assert_eq!(body(&mut client).0, "past");
+    server.publish("a", b"2");
+    let (text, offset) = body(&mut client);
+    assert_eq!(text, "2");
+    client.break_off(&server);
+    server.publish("b", b"3");
+    let mut client = SocketIo::open(&server, By::WebSocket);
+    assert_eq!(client.enter("/", &back(&ids, Some(&offset))), ids);
+    assert_eq!(body(&mut client).0, "3");
+}
