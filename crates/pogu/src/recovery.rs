@@ -113,10 +113,11 @@ impl Recoveries {
         self.window > 0
     }
 
-    /// Keeps a session that has begun.
-    pub(crate) fn keep(&self, pid: &str, kept: Kept) {
+    /// Keeps a session that has begun, or goes on. True if it was there with a connection that is not known to have broken.
+    pub(crate) fn keep(&self, pid: &str, kept: Kept) -> bool {
         let entry = Entry { kept, until: None };
-        self.lock().sessions.insert(pid.into(), entry);
+        let before = self.lock().sessions.insert(pid.into(), entry);
+        before.is_some_and(|before| before.until.is_none())
     }
 
     /// Notes a change of what is kept of a session.
@@ -126,8 +127,8 @@ impl Recoveries {
         }
     }
 
-    /// The session's connection broke.
-    pub(crate) fn broke(&self, pid: &str, engine: Sid, now: u64) {
+    /// The session's connection broke; false if the session goes on elsewhere.
+    pub(crate) fn broke(&self, pid: &str, engine: Sid, now: u64) -> bool {
         let until = now.saturating_add(self.window);
         let mut table = self.lock();
         // It may have been taken up elsewhere meanwhile.
@@ -135,10 +136,11 @@ impl Recoveries {
             .sessions
             .get_mut(pid)
             .filter(|entry| entry.kept.engine == engine);
-        let Some(entry) = own else { return };
+        let Some(entry) = own else { return false };
         entry.until = Some(until);
         table.broken.push_back((until, pid.into()));
         table.sweep(now);
+        true
     }
 
     /// The client has left: there is nothing to come back to.
@@ -210,9 +212,9 @@ mod tests {
         recoveries.keep("p", kept(engine));
         assert!(recoveries.find("p", "/chat", 1 << 40).is_some());
         assert!(recoveries.find("p", "/other", 0).is_none());
-        recoveries.broke("p", other, 1_000);
+        assert!(!recoveries.broke("p", other, 1_000));
         assert!(recoveries.find("p", "/chat", 1 << 40).is_some());
-        recoveries.broke("p", engine, 1_000);
+        assert!(recoveries.broke("p", engine, 1_000));
         assert!(recoveries.find("p", "/chat", 1_099).is_some());
         assert!(recoveries.find("p", "/chat", 1_100).is_none());
         assert!(recoveries.lock().broken.is_empty());
@@ -267,9 +269,9 @@ mod tests {
     fn one_that_was_taken_up_is_not_forgotten_by_its_first_breaking() {
         let recoveries = Recoveries::new(100);
         let (first, second) = (Sid::new(0), Sid::new(1));
-        recoveries.keep("p", kept(first));
-        recoveries.broke("p", first, 0);
-        recoveries.keep("p", kept(second));
+        assert!(!recoveries.keep("p", kept(first)));
+        assert!(recoveries.broke("p", first, 0));
+        assert!(!recoveries.keep("p", kept(second)), "nobody is left of it");
         assert!(recoveries.find("p", "/chat", 1_000).is_some());
         recoveries.forget("p", first);
         assert!(recoveries.find("p", "/chat", 1_000).is_some());

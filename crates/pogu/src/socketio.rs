@@ -337,9 +337,7 @@ impl Socket<'_> {
         let id = self.joined.next_ack;
         self.joined.next_ack += 1;
         let data = json(data);
-        // A client that can be recovered takes a last argument that is a string for its offset.
-        let last = if self.joined.pid.is_some() { "null" } else { "" };
-        let args = [Arg::Json(&data), Arg::Json(last)];
+        let args = [Arg::Json(&data)];
         let name = &self.joined.name;
         self.wrap.put(self.out, self.core, |out| {
             socketio::event(name, Some(id), event, &args, out);

@@ -114,15 +114,18 @@ impl Speaker<'_> {
         }
     }
 
-    /// Ends what a namespace that the client is gone from has asked of the hub, and tells its code.
-    pub(super) fn part(&mut self, joined: &mut Joined, reason: Reason) {
-        if let Some(code) = joined.code.clone() {
-            // A client hears nothing of a namespace that it is gone from.
-            let (mut nowhere, mut acks) = (Vec::new(), Vec::new());
-            let mut socket = self.socket(joined, &mut acks, None);
-            socket.out = &mut nowhere;
-            code.disconnect(&mut socket, reason);
-        }
+    /// Tells the code behind a namespace that the client is gone.
+    pub(super) fn tell_gone(&mut self, joined: &mut Joined, reason: Reason) {
+        let Some(code) = joined.code.clone() else { return };
+        // A client hears nothing of a namespace that it is gone from.
+        let (mut nowhere, mut acks) = (Vec::new(), Vec::new());
+        let mut socket = self.socket(joined, &mut acks, None);
+        socket.out = &mut nowhere;
+        code.disconnect(&mut socket, reason);
+    }
+
+    /// Ends what a namespace that the client is gone from has asked of the hub.
+    pub(super) fn part(&mut self, joined: &Joined) {
         for id in &joined.subscriptions {
             self.catching_up.retain(|other| other != id);
             self.core.unsubscribe(*id);

@@ -74,7 +74,8 @@ impl Speaker<'_> {
         if let Some(pid) = &joined.pid {
             self.core.recoveries.forget(pid, state.engine);
         }
-        self.part(&mut joined, reason);
+        self.tell_gone(&mut joined, reason);
+        self.part(&joined);
     }
 
     /// Ends a namespace for a client that code wants to leave.

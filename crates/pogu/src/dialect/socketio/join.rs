@@ -12,7 +12,7 @@ use crate::dialect::{Speaker, parse_publish_topic};
 use crate::form::Head;
 use crate::id;
 use crate::recovery::{Kept, Watched};
-use crate::socketio::{Namespace, Refusal};
+use crate::socketio::{Namespace, Reason, Refusal};
 
 /// What a client shows that was there before: its private id, and the offset of the last event it has, if it has had one.
 type Recovery = (String, Option<String>);
@@ -92,13 +92,18 @@ impl Speaker<'_> {
         };
         let recovered =
             recovery.and_then(|recovery| self.recover(state, namespace, name, topic.clone(), recovery));
-        let mut joined = match recovered {
-            Some(joined) => joined,
-            None => self
-                .begin(state, namespace, name, topic, code.is_some())
-                .map_err(|error| Refusal::new(error.to_string()))?,
+        let (mut joined, was_there) = match recovered {
+            Some(recovered) => recovered,
+            None => {
+                let begun = self.begin(state, namespace, name, topic, code.is_some());
+                (begun.map_err(|error| Refusal::new(error.to_string()))?, false)
+            }
         };
         joined.code = code;
+        if was_there {
+            // Its going comes before its coming back.
+            self.tell_gone(&mut joined, Reason::TransportClosed);
+        }
         Ok(joined)
     }
 
@@ -156,7 +161,7 @@ impl Speaker<'_> {
         Ok(joined(namespace, name, topic, sid, pid, origin, subscriptions))
     }
 
-    /// The session that the client had, with all that it missed; `None` when it is not known, or when something is truly lost.
+    /// The session that the client had, with all that it missed, and whether nobody knew that its connection was gone; `None` when it is not known, or when something is truly lost.
     fn recover(
         &mut self,
         state: &State,
@@ -164,7 +169,7 @@ impl Speaker<'_> {
         name: &str,
         topic: Option<Topic>,
         (pid, offset): Recovery,
-    ) -> Option<Joined> {
+    ) -> Option<(Joined, bool)> {
         let mut kept = self.core.recoveries.find(&pid, name, self.core.unix)?;
         let last: Cursor = match offset {
             None => Cursor {
@@ -191,7 +196,7 @@ impl Speaker<'_> {
             self.core.replaced.push(before);
         }
         let (sid, origin) = (kept.sid.clone(), kept.origin);
-        self.core.recoveries.keep(&pid, kept);
+        let was_there = self.core.recoveries.keep(&pid, kept);
         let subscriptions = outcomes.iter().map(|outcome| outcome.id).collect();
         let mut joined = joined(
             namespace,
@@ -206,7 +211,7 @@ impl Speaker<'_> {
         if is_behind {
             joined.order = Order::Behind;
         }
-        Some(joined)
+        Some((joined, was_there))
     }
 }
 

@@ -241,13 +241,16 @@ impl SocketIo {
         speaker.give_up(state, acks, NoAck::Gone);
         // They stay, as messages that still wait are events of theirs.
         for joined in &mut state.joined {
-            if let Some(pid) = &joined.pid {
-                speaker
-                    .core
-                    .recoveries
-                    .broke(pid, state.engine, speaker.core.unix);
+            let core = &speaker.core;
+            let goes_on = joined
+                .pid
+                .as_ref()
+                .is_some_and(|pid| !core.recoveries.broke(pid, state.engine, core.unix));
+            // Where it goes on its code has been told.
+            if !goes_on {
+                speaker.tell_gone(joined, reason);
             }
-            speaker.part(joined, reason);
+            speaker.part(joined);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Sessions that are taken up again where there is code behind their namespace: with their rooms, and what was emitted to them alone.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pogu::socketio::Namespace;
@@ -76,13 +77,13 @@ fn rooms_and_what_was_for_one_alone_come_back() {
     }
 }
 
-/// Clients take a last argument that is a string for the offset, so there must be none.
+/// Clients take a last argument that is a string for the offset. Here theirs is the function that acknowledges.
 #[test]
-fn questions_end_in_no_string() {
+fn questions_have_no_offset() {
     let server = server();
     let (mut client, ids, _) = joined(&server, By::WebSocket);
     client.emit("/chat", "[\"ask\",\"how are you\"]");
-    assert_eq!(client.hear(), "2/chat,0[\"question\",\"how are you\",null]");
+    assert_eq!(client.hear(), "2/chat,0[\"question\",\"how are you\"]");
     client.say("3/chat,0[\"well\"]");
     let (args, offset) = client.hear_numbered("/chat");
     assert_eq!(args, [json!("answered"), json!(true)]);
@@ -102,4 +103,33 @@ fn who_was_sent_away_begins_anew() {
     let (mut client, now) = back(&server, By::WebSocket, &ids, &offset);
     assert!(now.sid != ids.sid && now.pid != ids.pid);
     assert_eq!(client.hear_numbered("/chat").0, [json!("welcome"), json!(false)]);
+}
+
+/// Whoever counts those who are there is told of each going before the coming back, and once.
+#[test]
+fn who_is_back_before_it_is_known_to_be_gone_has_gone_first() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let (comes, goes) = (told.clone(), told.clone());
+    let namespace = Namespace::new()
+        .on_connect(move |socket, _| {
+            let how = if socket.is_recovered() { "back" } else { "new" };
+            comes.lock().unwrap().push(how);
+            Ok(())
+        })
+        .on_disconnect(move |_, reason| goes.lock().unwrap().push(reason.as_str()));
+    let server = Running::built("[socketio]\nrecovery = \"1m\"\n", |builder| {
+        builder.socketio("/chat", namespace.clone())
+    });
+    for (before, after) in WAYS.into_iter().zip([By::WebSocket, By::Upgrade, By::Polls]) {
+        let mut old = SocketIo::open(&server, before);
+        let ids = old.enter("/chat", "");
+        let auth = json!({"pid": ids.pid}).to_string();
+        let mut client = SocketIo::open(&server, after);
+        assert_eq!(client.enter("/chat", &auth), ids);
+        assert!(old.ends());
+        drop(old);
+        client.break_off(&server);
+        let told = std::mem::take(&mut *told.lock().unwrap());
+        assert_eq!(told, ["new", "transport close", "back", "transport close"]);
+    }
 }
