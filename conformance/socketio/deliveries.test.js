@@ -2,35 +2,15 @@
 // The example `deliveries`: riders tell where they are by Socket.IO and by UDP, and the shop sees them move.
 
 const assert = require("node:assert/strict");
-const { spawn } = require("node:child_process");
 const dgram = require("node:dgram");
-const { after, before, test } = require("node:test");
+const { test } = require("node:test");
 
-const { Inbox, accepts } = require("../clients/harness");
-const { freePort, once, open, pause, start, within } = require("./harness");
+const { Inbox, ask, example, once, open, start, within } = require("./harness");
 
-const board = {};
-before(async () => {
-    assert.ok(process.env.DELIVERIES, "DELIVERIES names no program");
-    board.port = await freePort();
-    board.process = spawn(process.env.DELIVERIES, [`127.0.0.1:${board.port}`], { stdio: ["ignore", "ignore", "inherit"] });
-    board.ended = new Promise((resolve) => board.process.once("exit", resolve));
-    const listens = async () => {
-        while (!(await accepts(board.port))) {
-            assert.equal(board.process.exitCode, null, "the example has ended");
-            await pause(20);
-        }
-    };
-    await within(listens(), "the example listens");
-});
-after(async () => {
-    board.process.kill("SIGINT");
-    assert.equal(await within(board.ended, "the end of the example"), 0);
-});
+const board = example("DELIVERIES");
 
 const enter = (t, rider) => open(t, board.port, "/riders", { auth: { rider } });
 const at = (rider, step) => ({ rider, lat: 35.1 + step / 1_000, lon: 129.04 });
-const ask = (socket, ...event) => within(socket.emitWithAck(...event), `the acknowledgement of ${event[0]}`);
 
 /** All that a socket hears, each with the name of its event. */
 function hear(socket) {

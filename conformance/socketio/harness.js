@@ -1,11 +1,14 @@
 "use strict";
 // What the tests of Socket.IO clients share: connections that end with their test, what arrives at them, and a network that breaks.
 
+const assert = require("node:assert/strict");
+const { spawn } = require("node:child_process");
 const net = require("node:net");
+const { after, before } = require("node:test");
 
 const { io } = require("socket.io-client");
 
-const { Inbox, freePort, fresh, pause, serve, within } = require("../clients/harness");
+const { Inbox, accepts, freePort, fresh, pause, serve, within } = require("../clients/harness");
 
 /** Each way in which a client rides. */
 const WAYS = {
@@ -93,10 +96,57 @@ async function network(t, target) {
     };
 }
 
+/** The program that an environment variable names, an example of the library, on a `port` of its own for all tests of a file. */
+function example(name) {
+    const running = {};
+    before(async () => {
+        assert.ok(process.env[name], `${name} names no program`);
+        running.port = await freePort();
+        running.process = spawn(process.env[name], [`127.0.0.1:${running.port}`], { stdio: ["ignore", "ignore", "inherit"] });
+        running.ended = new Promise((resolve) => running.process.once("exit", resolve));
+        const listens = async () => {
+            while (!(await accepts(running.port))) {
+                assert.equal(running.process.exitCode, null, "the example has ended");
+                await pause(20);
+            }
+        };
+        await within(listens(), "the example listens");
+    });
+    after(async () => {
+        running.process.kill("SIGINT");
+        assert.equal(await within(running.ended, "the end of the example"), 0);
+    });
+    return running;
+}
+
+/** Emits an event, and gives back its acknowledgement. */
+function ask(socket, ...event) {
+    return within(socket.emitWithAck(...event), `the acknowledgement of ${event[0]}`);
+}
+
 /** Publishes by POST, and tells the cursor. */
 async function publish(port, topic, body, headers = {}) {
     const answer = await fetch(`http://127.0.0.1:${port}/topics/${topic}`, { method: "POST", body, headers });
     return (await answer.json()).cursor;
 }
 
-module.exports = { WAYS, back, freePort, fresh, inbox, io, network, once, open, pause, publish, serve, start, upgraded, within };
+module.exports = {
+    Inbox,
+    WAYS,
+    ask,
+    back,
+    example,
+    freePort,
+    fresh,
+    inbox,
+    io,
+    network,
+    once,
+    open,
+    pause,
+    publish,
+    serve,
+    start,
+    upgraded,
+    within,
+};

@@ -26,7 +26,7 @@ pub(crate) fn stomp(workspace: &Workspace) -> Result<Outcome> {
 
 /// socket.io-client and python-socketio.
 pub(crate) fn socketio(workspace: &Workspace) -> Result<Outcome> {
-    drive(workspace, "conformance/socketio", &["deliveries"])
+    drive(workspace, "conformance/socketio", &["chat", "deliveries"])
 }
 
 /// sockjs-client, and stompjs over it, also through proxies.
