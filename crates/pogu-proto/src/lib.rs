@@ -16,6 +16,7 @@ mod cuts;
 pub mod engineio;
 pub mod framing;
 mod kept;
+mod percent;
 pub mod pogu;
 mod reader;
 pub mod sniff;

@@ -1,7 +1,7 @@
 //! JSONP, the polling of protocol 3 where there are only script elements and forms: bodies in a script, and in a form's field.
 
-use super::url::decode_in_place;
 use super::{PacketError, json};
+use crate::percent::decode_in_place;
 
 /// Appends the script that hands `payload` to the client's function number `index`.
 ///
@@ -30,7 +30,7 @@ pub fn payload(form: &mut [u8]) -> Result<&mut [u8], PacketError> {
         return Err(PacketError::Field);
     }
     let value = value.ok_or(PacketError::Field)?;
-    let length = decode_in_place(value);
+    let length = decode_in_place(value, true);
     let length = unescape_in_place(&mut value[..length]);
     Ok(&mut value[..length])
 }

@@ -36,7 +36,6 @@ mod packet;
 mod payload;
 mod request;
 mod session;
-mod url;
 
 pub use client::{Client, ClientEvent, Open, ServerViolation};
 pub use form::{Form, SEPARATOR, put};

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-use super::url::decode_in_place;
 use super::{Transport, Version};
+use crate::percent::decode_in_place;
 
 /// An HTTP method, as far as it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,7 +205,7 @@ fn decode(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut decoded = text.as_bytes().to_vec();
-    let length = decode_in_place(&mut decoded);
+    let length = decode_in_place(&mut decoded, true);
     decoded.truncate(length);
     Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
 }

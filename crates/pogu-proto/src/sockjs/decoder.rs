@@ -1,9 +1,9 @@
 use memchr::memchr;
 
-use super::url::decode_in_place;
 use super::{Frame, FrameError, Receiver};
 use crate::engineio::json;
 use crate::framing::{self, Framing};
+use crate::percent::decode_in_place;
 use crate::{Reader, TooLong};
 
 /// Takes the frames out of a response, in whatever pieces it arrives. Each response has one of its own.

@@ -40,7 +40,6 @@ mod messages;
 mod request;
 mod session;
 mod string;
-mod url;
 mod wire;
 
 pub use client::{Client, ClientEvent, ServerViolation};

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-use super::url::decode_in_place;
 use super::{Receiver, Sender};
+use crate::percent::decode_in_place;
 
 /// An HTTP method, as far as it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

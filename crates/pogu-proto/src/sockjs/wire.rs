@@ -1,8 +1,8 @@
 use super::frame::put_close;
 use super::messages::{Messages, SendError};
 use super::string::Form;
-use super::url::decode_in_place;
 use super::{Close, Limits, http};
+use crate::percent::decode_in_place;
 
 /// How frames ride to a client: what stands last in the path of the request that receives them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,11 +1,11 @@
-//! The encoding of queries and forms.
+//! The encoding of queries, forms and events.
 
-/// Decodes `+` and `%XX`, and tells the new length. A `%` without two digits stands for itself.
-pub(super) fn decode_in_place(value: &mut [u8]) -> usize {
+/// Decodes `%XX` and, where it stands for a blank, `+`; tells the new length. A `%` without two digits stands for itself.
+pub(crate) fn decode_in_place(value: &mut [u8], with_plus: bool) -> usize {
     let (mut from, mut to) = (0, 0);
     while from < value.len() {
         let (byte, length) = match value[from..] {
-            [b'+', ..] => (b' ', 1),
+            [b'+', ..] if with_plus => (b' ', 1),
             [b'%', high, low, ..] => match (hex(high), hex(low)) {
                 (Some(high), Some(low)) => (high << 4 | low, 3),
                 _ => (b'%', 1),
@@ -19,7 +19,6 @@ pub(super) fn decode_in_place(value: &mut [u8]) -> usize {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    let digit = char::from(digit).to_digit(16);
+    digit.and_then(|digit| u8::try_from(digit).ok())
 }
