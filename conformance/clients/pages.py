@@ -49,13 +49,14 @@ PRELUDE = """
 
 @dataclass
 class Case:
-    """A script, the server's configuration for it, the path of the server's own page that it runs in, if it is not a stranger's, and
-    the bundles that it wants after those of all cases."""
+    """A script, the server's configuration for it, the path of the server's own page that it runs in, if it is not a stranger's, the
+    bundles that it wants after those of all cases, and a script before all of them."""
 
     script: str
     config: str = ""
     path: str = ""
     bundles: tuple = ()
+    before: str = ""
 
 
 async def run(pogu, packages, bundles, case):
@@ -66,6 +67,7 @@ async def run(pogu, packages, bundles, case):
         async with Browser(lambda said: print(f"the page says: {said}")) as browser:
             if case.path:
                 await browser.goto(f"http://127.0.0.1:{port}{case.path}")
+            await browser.run(case.before)
             for bundle in [*bundles, *case.bundles]:
                 await browser.run((packages / bundle).read_text())
             await browser.run(PRELUDE % {"port": port} + case.script)

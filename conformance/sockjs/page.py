@@ -67,7 +67,8 @@ COMMON = """
         const say = (type, data, id = windowId) => frame.contentWindow.postMessage(JSON.stringify({ windowId: id, type, data }), "*");
         return { say, next: async () => (await heard.next())[0] };
     }
-    const beginning = (url) => JSON.stringify(["1.6.1", "xhr-polling", url, HTTP]);
+    const beginning = (url, transport = "xhr-polling") => JSON.stringify(["1.6.1", transport, url, HTTP]);
+    const asking = (url) => beginning(url, "iframe-info-receiver");
 """
 
 STRANGER = """
@@ -124,10 +125,53 @@ STRANGER = """
         for (const transport of ["eventsource", "htmlfile", "xhr-polling"]) {
             const frame = frameAt("/pogu/iframe.html");
             await frame.next();
-            frame.say("s", JSON.stringify(["1.6.1", transport, HTTP + "/nowhere/0/a", HTTP]));
+            frame.say("s", beginning(HTTP + "/nowhere/0/a", transport));
             const { type, data } = await frame.next();
             assert(type === "c" && JSON.parse(data)[0] === 1006, `${transport}: ${type} ${data}`);
         }
+    };
+"""
+
+# What an old browser is, whose pages can ask no other origin.
+ASKS_NOBODY = """
+    delete XMLHttpRequest.prototype.withCredentials;
+    XMLHttpRequest.prototype.open = () => { throw new Error("a page that may not ask") };
+"""
+
+ASKING_BY_IFRAME = """
+    for (const transport of ["websocket", "iframe-eventsource", "iframe-htmlfile", "iframe-xhr-polling", "jsonp-polling"]) {
+        TESTS[`${transport}, of a page that asks by the iframe`] = async () => {
+            await plain(transport);
+            await refused(transport);
+        };
+    }
+
+    TESTS["the iframe tells what its own endpoint is, and nothing else"] = async () => {
+        const frame = frameAt("/pogu/iframe-1.6.1.html");
+        assert((await frame.next()).type === "s", "it is there");
+        const others = ["/topics/a/info", "/pogu/0/info", "/pogu", "/metrics", "/pogu/info/../../healthz"].map((path) => HTTP + path);
+        for (const url of [`${location.origin}/pogu/info`, ...others]) frame.say("s", asking(url));
+        frame.say("s", asking(HTTP + "/pogu/info?t=1"));
+        const { type, data } = await frame.next();
+        const [info, took] = JSON.parse(data);
+        assert(type === "t" && info.websocket === true && info.origins[0] === "*:*" && took >= 0, `${type} ${data}`);
+        frame.say("m", '"PING"');
+        frame.say("c", "");
+        frame.say("s", beginning(HTTP + "/pogu/0/d"));
+        const next = await frame.next();
+        assert(next.type === "t" && next.data === "o", `${next.type} ${next.data}`);
+        frame.say("c", "");
+    };
+
+    TESTS["the iframe tells that its endpoint is none"] = async () => {
+        const frame = frameAt("/topics/a/iframe.html");
+        await frame.next();
+        frame.say("s", asking(HTTP + "/topics/a/info?after=nonsense"));
+        const { type, data } = await frame.next();
+        assert(type === "t" && data === "[null,null]", `${type} ${data}`);
+        const socket = new SockJS(HTTP + "/topics/a..b");
+        const { code, reason } = await within(new Promise((done) => (socket.onclose = done)), "the end");
+        assert(code === 1002 && reason === "Cannot connect to server", `closed with ${code} ${reason}`);
     };
 """
 
@@ -136,8 +180,9 @@ UNLISTED = """
         const frame = frameAt("/pogu/iframe.html");
         assert((await frame.next()).type === "s", "it is there");
         frame.say("s", beginning(HTTP + "/pogu/0/a"));
+        frame.say("s", asking(HTTP + "/pogu/info"));
         const silence = new Promise((done) => setTimeout(done, 500, "silence"));
-        assert((await Promise.race([frame.next(), silence])) === "silence", "it has begun a session");
+        assert((await Promise.race([frame.next(), silence])) === "silence", "it has answered");
     };
 """
 
@@ -152,5 +197,6 @@ OWN = """
 
 if __name__ == "__main__":
     stranger = Case(COMMON + STRANGER, SHORT)
+    asking = Case(COMMON + ASKING_BY_IFRAME, SHORT, before=ASKS_NOBODY)
     unlisted = Case(COMMON + UNLISTED, LISTED)
-    main(__doc__, BUNDLES, stranger, unlisted, Case(COMMON + OWN, SHORT + LISTED, "/pogu/"))
+    main(__doc__, BUNDLES, stranger, asking, unlisted, Case(COMMON + OWN, SHORT + LISTED, "/pogu/"))

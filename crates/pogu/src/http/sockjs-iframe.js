@@ -2,6 +2,7 @@
  *
  * Messages between the two are JSON: {windowId, type, data}. The page says "s" to start ([version, transport, session URL,
  * base URL]), "m" with a message, "c" to close; this says "s" once it is there, "t" with a frame, "c" ([code, reason]).
+ * The transport "iframe-info-receiver" is none: its URL is that of /info, and its one frame is [info, milliseconds].
  * SOCKJS_ORIGINS, which stands before this, lists the pages that may use it. */
 var SockJS = (function () {
   "use strict";
@@ -37,7 +38,7 @@ var SockJS = (function () {
       return end;
     },
     "xhr-polling": function (url, frame, over) {
-      return post(at(url, "/xhr"), null, function (status, text) {
+      return ask("POST", at(url, "/xhr"), null, function (status, text) {
         if (status !== 200) { return over(false); }
         text.split("\n").forEach(function (line) { if (line) { frame(line); } });
         over(true);
@@ -51,9 +52,9 @@ var SockJS = (function () {
     return parts[0] + path + (query ? "?" + query : "");
   }
 
-  function post(url, body, done) {
+  function ask(method, url, body, done) {
     var request = new XMLHttpRequest();
-    request.open("POST", url, true);
+    request.open(method, url, true);
     if (body !== null) { request.setRequestHeader("Content-type", "text/plain"); }
     request.onload = function () { done(request.status, request.responseText); };
     request.onerror = function () { done(0, ""); };
@@ -92,7 +93,7 @@ var SockJS = (function () {
       if (!waiting.length || stopSending) { return; }
       var body = "[" + waiting.join(",") + "]";
       waiting = [];
-      stopSending = post(at(url, "/xhr_send"), body, function (status) {
+      stopSending = ask("POST", at(url, "/xhr_send"), body, function (status) {
         stopSending = null;
         if (status === 200 || status === 204) { send(); } else { close(1006, "Sending error: " + status); }
       });
@@ -104,16 +105,34 @@ var SockJS = (function () {
     };
   }
 
+  /* What the endpoint says of itself, for a page that cannot ask: nothing, if it does not answer. */
+  function info(url, say) {
+    var began = Date.now();
+    var stop = ask("GET", url, null, function (status, text) {
+      var told = [null, null];
+      try {
+        if (status === 200) { told = [JSON.parse(text), Date.now() - began]; }
+      } catch (_) { /* It is not there, but something else is. */ }
+      say("t", JSON.stringify(told));
+    });
+    return { send: function () {}, stop: stop };
+  }
+
   function bootstrap() {
     var windowId = location.hash.slice(1), origin, current;
 
     function say(type, data) {
       parent.postMessage(JSON.stringify({ windowId: windowId, type: type, data: data || "" }), origin || "*");
     }
-    function isOwn(url) {
+    function begin(transport, url) {
       var link = document.createElement("a");
       link.href = url;
-      return link.protocol === location.protocol && link.host === location.host;
+      if (link.protocol !== location.protocol || link.host !== location.host) { return; }
+      if (transport === "iframe-info-receiver") {
+        /* Anything else that is to be read here is not for the page. */
+        return link.pathname === location.pathname.replace(/[^\/]*$/, "info") ? info(url, say) : undefined;
+      }
+      return receivers[transport] && session(transport, url, say);
     }
     window.addEventListener("message", function (event) {
       var told, start;
@@ -124,7 +143,7 @@ var SockJS = (function () {
       origin = event.origin;
       if (told.type === "s" && !current) {
         try { start = JSON.parse(told.data); } catch (_) { return; }
-        if (start && receivers[start[1]] && isOwn(start[2])) { current = session(start[1], start[2], say); }
+        if (start) { current = begin(start[1], start[2]); }
       } else if (told.type === "m" && current) {
         current.send(told.data);
       } else if (told.type === "c" && current) {
