@@ -5,11 +5,14 @@ from pages import Case, main
 BUNDLES = ["sockjs-client/dist/sockjs.js", "@stomp/stompjs/bundles/stomp.umd.js"]
 # Streams end often, so that the client asks for one after another.
 SHORT = '[sockjs]\nresponse-limit = "4KiB"\n'
+COOKIE = "[sockjs]\ncookie = true\n"
 LISTED = '[cors]\norigins = ["http://listed.example"]\n'
 
 COMMON = """
     const TEXTS = ["hello", "", '"\\\\"', "100% %41 %0A +&=", "\\0\\r\\n\\x1f", "포구 — naïve 🚢", "\\u200c\\u2028\\ufff0", "</script>", "x".repeat(50_000)];
     const MANY = 1_000;
+    const TRANSPORTS = ["websocket", "xhr-streaming", "eventsource", "iframe-eventsource", "iframe-htmlfile", "xhr-polling",
+        "iframe-xhr-polling", "jsonp-polling"];
     let names = 0;
 
     async function open(path, transport) {
@@ -72,8 +75,6 @@ COMMON = """
 """
 
 STRANGER = """
-    const TRANSPORTS = ["websocket", "xhr-streaming", "eventsource", "iframe-eventsource", "iframe-htmlfile", "xhr-polling",
-        "iframe-xhr-polling", "jsonp-polling"];
     for (const transport of TRANSPORTS) {
         TESTS[transport] = () => plain(transport);
         TESTS[`${transport}: the server closes`] = () => refused(transport);
@@ -106,6 +107,11 @@ STRANGER = """
         socket.close();
     };
 
+    TESTS["no cookie, as nobody asked for one"] = async () => {
+        assert(document.cookie === "", document.cookie);
+        assert(!(await (await fetch(HTTP + "/pogu/info")).json()).cookie_needed, "a cookie is asked for");
+    };
+
     TESTS["the iframe asks no other server and hears nobody else"] = async () => {
         const frame = frameAt("/pogu/iframe.html");
         assert((await frame.next()).type === "s", "it is there");
@@ -129,6 +135,40 @@ STRANGER = """
             const { type, data } = await frame.next();
             assert(type === "c" && JSON.parse(data)[0] === 1006, `${transport}: ${type} ${data}`);
         }
+    };
+"""
+
+# Cookies know no ports, so that those of the server are the page's too.
+COOKIES = """
+    /** The cookie, after a connection that has sent and heard something. */
+    async function cookieAfter(transport) {
+        const socket = await open(`/topics/cookie-${++names}`, transport);
+        socket.send("a message");
+        assert((await socket.next()) === "a message", "its echo");
+        socket.close();
+        const [cookie, ...others] = await cookieStore.getAll();
+        assert(others.length === 0, "more cookies than one");
+        return cookie && `${cookie.name}=${cookie.value}${cookie.path}${cookie.expires === null ? "" : " kept"}`;
+    }
+
+    for (const transport of TRANSPORTS.filter((transport) => transport !== "websocket")) {
+        TESTS[`${transport}: a cookie is set, sent back, and stays what it is`] = async () => {
+            document.cookie = "JSESSIONID=; path=/; max-age=0";
+            const first = await cookieAfter(transport);
+            assert(first === "JSESSIONID=dummy/", `${first} is what has been set`);
+            // What is set again has the life of a session, which tells it from what the page has set.
+            document.cookie = "JSESSIONID=mine.of~the+page; path=/; max-age=1000";
+            const second = await cookieAfter(transport);
+            assert(second === "JSESSIONID=mine.of~the+page/", `${second} is what has come back`);
+        };
+    }
+
+    TESTS["the client is told that there is a cookie, and is not given it for that"] = async () => {
+        document.cookie = "JSESSIONID=; path=/; max-age=0";
+        const { cookie_needed } = await (await fetch(HTTP + "/pogu/info", { credentials: "include" })).json();
+        assert(cookie_needed === true, `cookie_needed is ${cookie_needed}`);
+        await fetch(HTTP + "/pogu/iframe.html", { credentials: "include", mode: "no-cors" });
+        assert(document.cookie === "", document.cookie);
     };
 """
 
@@ -198,5 +238,6 @@ OWN = """
 if __name__ == "__main__":
     stranger = Case(COMMON + STRANGER, SHORT)
     asking = Case(COMMON + ASKING_BY_IFRAME, SHORT, before=ASKS_NOBODY)
+    cookies = Case(COMMON + COOKIES, COOKIE)
     unlisted = Case(COMMON + UNLISTED, LISTED)
-    main(__doc__, BUNDLES, stranger, asking, unlisted, Case(COMMON + OWN, SHORT + LISTED, "/pogu/"))
+    main(__doc__, BUNDLES, stranger, asking, cookies, unlisted, Case(COMMON + OWN, SHORT + LISTED, "/pogu/"))
