@@ -12,7 +12,7 @@ use crate::{clients, provide, shell};
 
 /// What the tests of a browser and of Python share with the other drivers.
 const DRIVERS: &str = "conformance/clients";
-/// The test of a folder that is run in a browser.
+/// How the names of a folder's tests end that are run in a browser.
 const PAGE: &str = "page.py";
 /// Files at a time. Each has a server of its own, and much of its time goes by waiting.
 const CONCURRENCY: &str = "--test-concurrency=4";
@@ -21,24 +21,43 @@ const TEST_TIMEOUT: &str = "--test-timeout=60000";
 
 /// stompjs and stomp.py.
 pub(crate) fn stomp(workspace: &Workspace) -> Result<Outcome> {
-    drive(workspace, "conformance/stomp", &[])
+    one_by_one(drivers(workspace, "conformance/stomp", &[])?)
 }
 
 /// socket.io-client and python-socketio.
 pub(crate) fn socketio(workspace: &Workspace) -> Result<Outcome> {
-    drive(workspace, "conformance/socketio", &["chat", "deliveries"])
+    one_by_one(drivers(workspace, "conformance/socketio", &["chat", "deliveries"])?)
 }
 
 /// sockjs-client, and stompjs over it, also through proxies.
 pub(crate) fn sockjs(workspace: &Workspace) -> Result<Outcome> {
     provide::program("nginx", "nginx")?;
-    drive(workspace, "conformance/sockjs", &[])
+    let Some(mut drivers) = drivers(workspace, "conformance/sockjs", &[])? else {
+        return Ok(without_node());
+    };
+    // Some wait half a minute for connections to be cut.
+    shell::run_together(&mut drivers)?;
+    Ok(Outcome::Passed)
 }
 
-/// Runs the tests of a folder. Examples that some of them drive are told them by their names in capitals.
-fn drive(workspace: &Workspace, folder: &str, examples: &[&str]) -> Result<Outcome> {
+fn one_by_one(drivers: Option<Vec<Command>>) -> Result<Outcome> {
+    let Some(drivers) = drivers else {
+        return Ok(without_node());
+    };
+    for mut driver in drivers {
+        shell::run(&mut driver)?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn without_node() -> Outcome {
+    Outcome::Skipped(clients::NO_NODE.into())
+}
+
+/// What runs the tests of a folder, or nothing without node. Examples that some of them drive are told them by their names in capitals.
+fn drivers(workspace: &Workspace, folder: &str, examples: &[&str]) -> Result<Option<Vec<Command>>> {
     let Some(packages) = clients::node_packages(workspace)? else {
-        return Ok(Outcome::Skipped(clients::NO_NODE.into()));
+        return Ok(None);
     };
     let python = clients::prepare(workspace)?;
     let pogu = workspace.build_release("pogu-cli", "pogu")?;
@@ -55,18 +74,18 @@ fn drive(workspace: &Workspace, folder: &str, examples: &[&str]) -> Result<Outco
     for file in files(workspace, folder, ".py")? {
         let mut driver = Command::new(&python);
         driver.arg(&file);
-        if file.ends_with(PAGE) {
+        if file.to_string_lossy().ends_with(PAGE) {
             driver.arg("--pogu").arg(&pogu).arg("--packages").arg(&packages);
         } else {
             driver.arg("--verbose");
         }
         drivers.push(driver);
     }
-    for mut driver in drivers {
-        let driver = driver.current_dir(&workspace.root).env("POGU", &pogu);
-        shell::run(driver.env("PYTHONPATH", workspace.root.join(DRIVERS)))?;
+    for driver in &mut drivers {
+        driver.current_dir(&workspace.root).env("POGU", &pogu);
+        driver.env("PYTHONPATH", workspace.root.join(DRIVERS));
     }
-    Ok(Outcome::Passed)
+    Ok(Some(drivers))
 }
 
 /// The files of a folder whose names end so, in the order of their names.

@@ -1,7 +1,9 @@
 use std::ffi::OsStr;
+use std::io::{self, Write};
 use std::process::{Command, Stdio};
+use std::thread::{self, ScopedJoinHandle};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 /// The cargo that started this task, so that a toolchain chosen with `cargo +name` stays chosen.
 pub(crate) fn cargo() -> Command {
@@ -17,6 +19,32 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         .status()
         .with_context(|| line.clone())?;
     ensure!(status.success(), "`{line}` ended with {status}");
+    Ok(())
+}
+
+/// Runs commands side by side as `run` would, and shows the output of each when it has ended, one after the other. All are waited for.
+pub(crate) fn run_together(commands: &mut [Command]) -> Result<()> {
+    let ended: Vec<_> = thread::scope(|scope| {
+        let running: Vec<_> = commands
+            .iter_mut()
+            .map(|command| scope.spawn(|| (describe(command), command.stdin(Stdio::null()).output())))
+            .collect();
+        running.into_iter().map(ScopedJoinHandle::join).collect()
+    });
+    let mut failed = Vec::new();
+    for ended in ended {
+        let Ok((line, output)) = ended else {
+            bail!("a thread that waits for a command has ended");
+        };
+        let output = output.with_context(|| line.clone())?;
+        println!("    $ {line}");
+        io::stdout().write_all(&output.stdout)?;
+        io::stderr().write_all(&output.stderr)?;
+        if !output.status.success() {
+            failed.push(format!("`{line}` ended with {}", output.status));
+        }
+    }
+    ensure!(failed.is_empty(), "{}", failed.join("; "));
     Ok(())
 }
 
