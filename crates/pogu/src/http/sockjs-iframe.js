@@ -7,6 +7,9 @@
 var SockJS = (function () {
   "use strict";
 
+  /* After so long without a frame it is asked whether there is still a session. */
+  var SILENCE_MS = 8000;
+
   /* A response each; `frame` gets each frame, `over` is told whether there was a response at all, after which another may be asked for. */
   var receivers = {
     "eventsource": function (url, frame, over) {
@@ -21,15 +24,34 @@ var SockJS = (function () {
     },
     "htmlfile": function (url, frame, over) {
       var name = "_" + Math.random().toString(36).slice(2), page = document.createElement("iframe"), hasBegun = false;
+      var silence, stopAsking;
+      function hush() {
+        clearTimeout(silence);
+        if (stopAsking) { stopAsking(); }
+        stopAsking = null;
+      }
+      /* A page that breaks off tells nobody in Chromium. The server forgets a session soon that nobody receives, and knows no message for it. */
+      function listen() {
+        hush();
+        silence = setTimeout(function () {
+          stopAsking = ask("POST", at(url, "/xhr_send"), "[]", function (status) {
+            if (status === 200 || status === 204) { return listen(); }
+            end();
+            over(false);
+          });
+        }, SILENCE_MS);
+      }
       function end() {
+        hush();
         delete window[name];
         if (page.parentNode) { page.parentNode.removeChild(page); }
       }
       window[name] = {
         start: function () { hasBegun = true; },
-        message: frame,
+        message: function (data) { listen(); frame(data); },
         stop: function () { end(); over(hasBegun); }
       };
+      listen();
       page.style.display = "none";
       page.src = at(url, "/htmlfile", "c=" + name);
       /* What is no such page does not say that it stops. */
