@@ -90,22 +90,22 @@ class Browser:
         await asyncio.wait_for(self.loaded.wait(), CALL_SECONDS)
         await self.run("window.report = (value) => reportText(JSON.stringify(value))")
 
-    async def run(self, script):
+    async def run(self, script, seconds=CALL_SECONDS):
         """Runs a script in the page, waits for its promise and gives back its value."""
-        answer = await self.page("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        answer = await self.page("Runtime.evaluate", seconds, expression=script, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in answer:
             raise RuntimeError(f"the page threw: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
-    def page(self, method, **parameters):
-        return self.call(method, session=self.session, **parameters)
+    def page(self, method, seconds=CALL_SECONDS, **parameters):
+        return self.call(method, seconds, session=self.session, **parameters)
 
-    async def call(self, method, session=None, **parameters):
+    async def call(self, method, seconds=CALL_SECONDS, session=None, **parameters):
         number = next(self.ids)
         answer = self.calls[number] = asyncio.get_running_loop().create_future()
         request = {"id": number, "method": method, "params": parameters}
         await self.socket.send(json.dumps(request | ({"sessionId": session} if session else {})))
-        return await asyncio.wait_for(answer, CALL_SECONDS)
+        return await asyncio.wait_for(answer, seconds)
 
     async def read(self):
         async for text in self.socket:

@@ -2,12 +2,18 @@
 
 import argparse
 import asyncio
+import json
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from browser import Browser
+from nginx import Proxies
 from server import Server, free_port
+
+# For one test, whose own waits are shorter.
+RUN_SECONDS = 60
 
 # What all scripts begin with.
 PRELUDE = """
@@ -50,30 +56,38 @@ PRELUDE = """
 @dataclass
 class Case:
     """A script, the server's configuration for it, the path of the server's own page that it runs in, if it is not a stranger's, the
-    bundles that it wants after those of all cases, and a script before all of them."""
+    bundles that it wants after those of all cases, a script before all of them, and what proxies before the server, which are there only
+    if it is something, must have cut in the end (see `Proxies`; their ports are in `PROXIES`)."""
 
     script: str
     config: str = ""
     path: str = ""
     bundles: tuple = ()
     before: str = ""
+    cuts: frozenset = frozenset()
 
 
 async def run(pogu, packages, bundles, case):
     """The fault of each test, "" if it holds."""
     port = free_port()
     faults = {}
-    with Server(pogu, port, f'[[listen]]\naddress = "127.0.0.1:{port}"\n{case.config}') as server:
+    with ExitStack() as stack:
+        server = stack.enter_context(Server(pogu, port, f'[[listen]]\naddress = "127.0.0.1:{port}"\n{case.config}'))
+        proxies = stack.enter_context(Proxies(port)) if case.cuts else None
         async with Browser(lambda said: print(f"the page says: {said}")) as browser:
             if case.path:
                 await browser.goto(f"http://127.0.0.1:{port}{case.path}")
             await browser.run(case.before)
             for bundle in [*bundles, *case.bundles]:
                 await browser.run((packages / bundle).read_text())
-            await browser.run(PRELUDE % {"port": port} + case.script)
+            ports = f"const PROXIES = {json.dumps(proxies.ports)};" if proxies else ""
+            await browser.run(PRELUDE % {"port": port} + ports + case.script)
             for name in await browser.run("Object.keys(TESTS)"):
-                faults[name] = await browser.run(f"run({name!r})")
+                faults[name] = await browser.run(f"run({name!r})", RUN_SECONDS)
                 print(f"FAIL page: {name}: {faults[name]}" if faults[name] else f"ok   page: {name}")
+        if proxies and (uncut := case.cuts - proxies.cut()):
+            faults["the proxies"] = f"they have not cut {', '.join(sorted(uncut))}"
+            print(f"FAIL page: the proxies: {faults['the proxies']}")
     if server.status != 0:
         faults["the server"] = f"it ended with {server.status}"
     return faults

@@ -1,5 +1,5 @@
 "use strict";
-// nginx as a proxy before the server, for all tests of a file.
+// nginx as three proxies before a server, for all tests of a file.
 
 const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
@@ -10,45 +10,22 @@ const { after, before } = require("node:test");
 
 const { accepts, freePort, pause, within } = require("./harness");
 
-/** What lets WebSockets through, as nginx's manual says. */
-const UPGRADE = `
-    proxy_http_version 1.1;
-    proxy_set_header Upgrade $http_upgrade;
-    proxy_set_header Connection $connection_upgrade;
-`;
+const CONFIG = path.join(__dirname, "../clients/nginx.conf");
 
-/** A proxy with these directives beside `proxy_pass`. Once the tests run it has a `port`. */
-function proxy(server, directives = "") {
+/** Once the tests run it has the ports of the proxies, by their names in the configuration; `cut()` tells what they have cut. */
+function proxies(server) {
     const nginx = {};
     before(async () => {
         // node runs the hooks of a file side by side.
         while (!server.process) await pause(20);
-        nginx.port = await freePort();
+        for (const name of ["strips", "buffers", "cuts"]) nginx[name] = await freePort();
         nginx.folder = fs.mkdtempSync(path.join(os.tmpdir(), "pogu-nginx-"));
         const file = (name) => path.join(nginx.folder, name);
-        const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${file(name)};`);
-        fs.writeFileSync(
-            file("nginx.conf"),
-            `
-            daemon off;
-            master_process off;
-            pid ${file("pid")};
-            events {}
-            http {
-                access_log off;
-                ${temporary.join("\n")}
-                map $http_upgrade $connection_upgrade { default upgrade; "" close; }
-                server {
-                    listen 127.0.0.1:${nginx.port};
-                    location / {
-                        proxy_pass http://127.0.0.1:${server.port};
-                        ${directives}
-                    }
-                }
-            }`,
-        );
-        const command = ["-e", file("log"), "-c", file("nginx.conf")];
-        nginx.process = spawn("nginx", command, { stdio: "ignore" });
+        const words = { FOLDER: nginx.folder, SERVER: server.port, STRIPS: nginx.strips, BUFFERS: nginx.buffers, CUTS: nginx.cuts };
+        const config = fs.readFileSync(CONFIG, "utf8").replace(/\b(FOLDER|SERVER|STRIPS|BUFFERS|CUTS)\b/g, (word) => words[word]);
+        fs.writeFileSync(file("nginx.conf"), config);
+        nginx.log = file("log");
+        nginx.process = spawn("nginx", ["-e", nginx.log, "-c", file("nginx.conf")], { stdio: "ignore" });
         await within(listening(nginx), "nginx listens");
     });
     after(async () => {
@@ -57,15 +34,22 @@ function proxy(server, directives = "") {
         await within(ended, "nginx ends");
         fs.rmSync(nginx.folder, { recursive: true });
     });
+    /** The ends of the URLs of sessions whose connections were cut. */
+    nginx.cut = () => {
+        const lines = fs.readFileSync(nginx.log, "utf8").matchAll(/upstream timed out .* request: "\w+ \/pogu\/\w+\/\w+\/(\w+)/g);
+        return new Set([...lines].map(([, end]) => end));
+    };
     return nginx;
 }
 
 async function listening(nginx) {
-    while (!(await accepts(nginx.port))) {
-        const log = path.join(nginx.folder, "log");
-        assert.equal(nginx.process.exitCode, null, `nginx has ended; it said:\n${fs.existsSync(log) && fs.readFileSync(log)}`);
-        await pause(20);
+    for (const port of [nginx.strips, nginx.buffers, nginx.cuts]) {
+        while (!(await accepts(port))) {
+            const said = fs.existsSync(nginx.log) && fs.readFileSync(nginx.log);
+            assert.equal(nginx.process.exitCode, null, `nginx has ended; it said:\n${said}`);
+            await pause(20);
+        }
     }
 }
 
-module.exports = { UPGRADE, proxy };
+module.exports = { proxies };
