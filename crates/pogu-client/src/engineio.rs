@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use pogu_proto::Time;
 use pogu_proto::engineio::{
-    Client, ClientEvent, Data, Packet, PacketError, ServerViolation, Transport, Version, put_message,
+    Client, ClientEvent, Data, Form, Limits, Packet, PacketError, Payload, ServerViolation, Transport,
+    Version, put_message,
 };
 use pogu_proto::ws::Kind;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -10,13 +11,17 @@ use tracing::info;
 
 use crate::limits::PINGS_WAITING_MAX;
 use crate::polling::Polling;
+use crate::target::percent_encode;
+use crate::upgrade::Upgrade;
 use crate::ws::{FAR, WsConnection, milliseconds};
 use crate::{Error, Options, Target};
 
-/// A session of Engine.IO: on a WebSocket, or on HTTP where none opens.
+/// A session of Engine.IO: on a WebSocket, on HTTP, or on HTTP until a WebSocket takes over.
 #[derive(Debug)]
 pub(crate) struct EngineIo {
     carrier: Carrier,
+    /// What is to become the carrier, while polls are.
+    upgrade: Option<Upgrade>,
     client: Client,
     /// The origin of the client's time.
     start: Instant,
@@ -34,43 +39,92 @@ enum Carrier {
     Polling(Box<Polling>),
 }
 
+/// By what a session goes, as `transport` in the query of the URL says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// A WebSocket, or polls where none opens.
+    Either,
+    WebSocket,
+    Polling,
+    /// Polls, until a WebSocket takes over.
+    Upgrade,
+}
+
+/// What the server says of a session that it opens.
+#[derive(Debug)]
+struct Opened {
+    sid: String,
+    may_upgrade: bool,
+    patience: Duration,
+    payload_max: usize,
+}
+
 /// What a packet came to.
 enum Told<T> {
-    Open {
-        sid: String,
-        patience: Duration,
-        payload_max: usize,
-    },
+    Opened(Opened),
     Message(T),
     Ping,
+    Probed,
+    ProbeFailed,
     Closed,
     Nothing,
 }
 
+impl Way {
+    fn of(target: &Target) -> Result<Self, Error> {
+        match target.query_value("transport").as_deref() {
+            None | Some("websocket,polling") => Ok(Way::Either),
+            Some("websocket") => Ok(Way::WebSocket),
+            Some("polling") => Ok(Way::Polling),
+            Some("polling,websocket") => Ok(Way::Upgrade),
+            Some(other) => Err(Error::BadUrl {
+                url: target.to_string(),
+                why: format!(
+                    "{other:?} is no transport; there are websocket, polling, and \"polling,websocket\" for both"
+                ),
+            }),
+        }
+    }
+}
+
 impl EngineIo {
-    /// Opens a session at `path`. The URL's query may say by what, as it does to the server: `transport=polling` or
-    /// `transport=websocket`.
+    /// Opens a session at `path`, by what the query of the URL says.
     pub(crate) async fn open(target: &Target, path: &str, options: &Options) -> Result<Self, Error> {
-        let asked = target.query_value("transport");
-        if asked.as_deref() != Some("polling") {
-            match Self::websocket(target, path, options).await {
-                Err(error) if asked.is_none() && is_of_the_way(&error) => {
+        match Way::of(target)? {
+            Way::WebSocket => Self::websocket(target, path, options).await,
+            Way::Either => match Self::websocket(target, path, options).await {
+                Err(error) if is_of_the_way(&error) => {
                     info!(%error, "no WebSocket opens here, trying polls");
+                    Ok(Self::polling(target, path, options).await?.0)
                 }
-                result => return result,
+                result => result,
+            },
+            Way::Polling => Ok(Self::polling(target, path, options).await?.0),
+            Way::Upgrade => {
+                let (mut session, opened) = Self::polling(target, path, options).await?;
+                if opened.may_upgrade && session.client.probe() {
+                    let sid = percent_encode(&opened.sid);
+                    let path = format!("{path}?EIO=4&transport=websocket&sid={sid}");
+                    session.upgrade = Some(Upgrade::begin(target, path, options));
+                }
+                Ok(session)
             }
         }
-        let path = format!("{path}?EIO=4&transport=polling");
-        let polling = Polling::new(target, path, options);
-        let carrier = Carrier::Polling(Box::new(polling));
-        Self::begin(carrier, Transport::Polling, target, options).await
     }
 
     async fn websocket(target: &Target, path: &str, options: &Options) -> Result<Self, Error> {
         let path = format!("{path}?EIO=4&transport=websocket");
         let connection = WsConnection::open(target, &path, &[], options).await?;
         let carrier = Carrier::Ws(Box::new(connection));
-        Self::begin(carrier, Transport::WebSocket, target, options).await
+        let (session, _) = Self::begin(carrier, Transport::WebSocket, target, options).await?;
+        Ok(session)
+    }
+
+    async fn polling(target: &Target, path: &str, options: &Options) -> Result<(Self, Opened), Error> {
+        let path = format!("{path}?EIO=4&transport=polling");
+        let polling = Polling::new(target, path, options);
+        let carrier = Carrier::Polling(Box::new(polling));
+        Self::begin(carrier, Transport::Polling, target, options).await
     }
 
     /// Waits for the server to open the session.
@@ -79,10 +133,11 @@ impl EngineIo {
         transport: Transport,
         target: &Target,
         options: &Options,
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Opened), Error> {
         let after = options.connect_timeout;
         let mut session = Self {
             carrier,
+            upgrade: None,
             client: Client::new(transport),
             start: Instant::now(),
             pings: 0,
@@ -103,19 +158,14 @@ impl EngineIo {
             after,
         })??;
         // Nothing else comes first.
-        let Told::Open {
-            sid,
-            patience,
-            payload_max,
-        } = told
-        else {
+        let Told::Opened(opened) = told else {
             return Err(Error::Ended(String::new()));
         };
-        session.patience = patience;
+        session.patience = opened.patience;
         if let Carrier::Polling(polling) = &mut session.carrier {
-            polling.opened(&sid, patience, payload_max);
+            polling.opened(&opened.sid, opened.patience, opened.payload_max);
         }
-        Ok(session)
+        Ok((session, opened))
     }
 
     /// Sends a message. It is written while [`EngineIo::next`] waits.
@@ -134,11 +184,18 @@ impl EngineIo {
     /// Waits for the next message and returns what `take` makes of it. Can be cancelled without loss.
     pub(crate) async fn next<T>(&mut self, mut take: impl FnMut(Data<'_>) -> T) -> Result<T, Error> {
         loop {
+            self.go_over();
             match self.step(&mut take).await? {
                 Told::Message(taken) => return Ok(taken),
                 Told::Ping => self.pong()?,
+                Told::Probed => {
+                    if let Carrier::Polling(polling) = &mut self.carrier {
+                        polling.leave();
+                    }
+                }
+                Told::ProbeFailed => self.stay(),
                 Told::Closed => return Err(Error::Ended(String::new())),
-                Told::Open { .. } | Told::Nothing => {}
+                Told::Opened(_) | Told::Nothing => {}
             }
         }
     }
@@ -146,12 +203,52 @@ impl EngineIo {
     /// Writes what is to be written and closes the session.
     pub(crate) async fn close(&mut self) -> Result<(), Error> {
         if let Carrier::Polling(_) = &self.carrier {
+            self.stay();
             self.put(&Packet::Close);
         }
         self.client.close();
         match &mut self.carrier {
             Carrier::Ws(connection) => connection.close().await,
             Carrier::Polling(polling) => polling.flush().await,
+        }
+    }
+
+    /// Makes the WebSocket that was probed the carrier once polling has come to its end, or gives it up when its time has passed.
+    fn go_over(&mut self) {
+        let Carrier::Polling(polling) = &mut self.carrier else {
+            return;
+        };
+        let Some(upgrade) = self
+            .upgrade
+            .take_if(|upgrade| polling.has_left() || upgrade.until() <= Instant::now())
+        else {
+            return;
+        };
+        let connection = upgrade.into_connection().filter(|_| polling.has_left());
+        let Some(connection) = connection else {
+            return self.stay();
+        };
+        let mut rest = polling.unposted();
+        self.client.upgrade();
+        self.carrier = Carrier::Ws(Box::new(connection));
+        self.put(&Packet::Upgrade);
+        let limits = Limits {
+            payload: usize::MAX,
+            packets: usize::MAX,
+            ..Limits::default()
+        };
+        // What was made here can be read, if there is anything.
+        for packet in Payload::new(Form::V4, &limits, &mut rest).flatten() {
+            self.put(&packet);
+        }
+    }
+
+    /// No WebSocket takes over.
+    fn stay(&mut self) {
+        self.upgrade = None;
+        self.client.websocket_lost();
+        if let Carrier::Polling(polling) = &mut self.carrier {
+            polling.stay();
         }
     }
 
@@ -171,6 +268,7 @@ impl EngineIo {
     async fn step<T>(&mut self, mut take: impl FnMut(Data<'_>) -> T) -> Result<Told<T>, Error> {
         let Self {
             carrier,
+            upgrade,
             client,
             start,
             patience,
@@ -205,8 +303,24 @@ impl EngineIo {
                     }
                 }
                 Carrier::Polling(polling) => {
-                    let read = |packet: Result<Packet<'_>, PacketError>| hear(Transport::Polling, packet);
-                    polling.next(until, read).await?.transpose()?
+                    let until = upgrade
+                        .as_ref()
+                        .map_or(until, |upgrade| upgrade.until().min(until));
+                    tokio::select! {
+                        told = polling.next(until, |packet| hear(Transport::Polling, packet)) => {
+                            told?.transpose()?
+                        }
+                        Some(answer) = async { Some(upgrade.as_mut()?.answer().await) } => match answer {
+                            Ok((kind, payload)) => {
+                                let packet = Packet::read(Version::V4, kind, &payload, message);
+                                Some(hear(Transport::WebSocket, packet)?)
+                            }
+                            Err(error) => {
+                                info!(%error, "no WebSocket takes over, staying on polls");
+                                Some(Told::ProbeFailed)
+                            }
+                        }
+                    }
                 }
             }
         };
@@ -236,20 +350,22 @@ impl EngineIo {
 
 fn told<T>(event: Option<ClientEvent<'_>>, take: impl FnOnce(Data<'_>) -> T) -> Told<T> {
     match event {
-        Some(ClientEvent::Open(open)) => Told::Open {
+        Some(ClientEvent::Open(open)) => Told::Opened(Opened {
             sid: open.sid.into_owned(),
+            may_upgrade: open.may_upgrade,
             patience: Duration::from_millis(open.ping_interval + open.ping_timeout),
             // 0 where the server does not say.
             payload_max: match usize::try_from(open.max_payload) {
                 Ok(0) | Err(_) => usize::MAX,
                 Ok(most) => most,
             },
-        },
+        }),
         Some(ClientEvent::Message(data)) => Told::Message(take(data)),
         Some(ClientEvent::Ping) => Told::Ping,
         Some(ClientEvent::Closed) => Told::Closed,
-        // No WebSocket probes.
-        Some(ClientEvent::Probed | ClientEvent::ProbeFailed) | None => Told::Nothing,
+        Some(ClientEvent::Probed) => Told::Probed,
+        Some(ClientEvent::ProbeFailed) => Told::ProbeFailed,
+        None => Told::Nothing,
     }
 }
 

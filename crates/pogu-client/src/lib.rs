@@ -48,6 +48,7 @@ mod stomp;
 mod subscriber;
 mod target;
 mod trace;
+mod upgrade;
 mod via;
 mod wire;
 mod ws;

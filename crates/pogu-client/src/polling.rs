@@ -21,6 +21,8 @@ pub(crate) struct Polling {
     options: Options,
     path: String,
     is_open: bool,
+    /// No further exchange begins.
+    is_leaving: bool,
     /// The longest that the server keeps a GET.
     patience: Duration,
     /// Bytes of a POST, at most.
@@ -55,6 +57,7 @@ impl Polling {
             options: options.clone(),
             path,
             is_open: false,
+            is_leaving: false,
             patience: options.connect_timeout,
             payload_max: usize::MAX,
             exchanges: JoinSet::new(),
@@ -90,7 +93,8 @@ impl Polling {
         self.out.len()
     }
 
-    /// Waits for the next packet and returns what `take` makes of it; `None` when the time is up. Can be cancelled without loss.
+    /// Waits for the next packet and returns what `take` makes of it; `None` when the time is up, or polling was left. Can be
+    /// cancelled without loss.
     pub(crate) async fn next<T>(
         &mut self,
         until: Instant,
@@ -100,15 +104,37 @@ impl Polling {
             if let Some(taken) = self.take(&mut take) {
                 return Ok(Some(taken));
             }
-            if !self.is_polling {
-                self.poll();
+            if !self.is_leaving {
+                if !self.is_polling {
+                    self.poll();
+                }
+                self.post();
             }
-            self.post();
             match timeout_at(until, self.exchanges.join_next()).await {
                 Ok(Some(exchange)) => self.exchanged(exchange)?,
                 Ok(None) | Err(_) => return Ok(None),
             }
         }
+    }
+
+    /// Begins no further GET and no POST: those under way are the last.
+    pub(crate) fn leave(&mut self) {
+        self.is_leaving = true;
+    }
+
+    /// Goes on after all.
+    pub(crate) fn stay(&mut self) {
+        self.is_leaving = false;
+    }
+
+    /// Whether the last GET and POST are done and all that they brought is taken.
+    pub(crate) fn has_left(&self) -> bool {
+        self.is_leaving && self.exchanges.is_empty() && self.taken > self.payload.len()
+    }
+
+    /// The packets that were not posted, which are to be said elsewhere.
+    pub(crate) fn unposted(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
     }
 
     /// Waits until all is posted.

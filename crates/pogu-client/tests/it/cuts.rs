@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::proxy::{Fate, Proxy};
 use crate::server::Harbour;
-use crate::{PATIENCE, POLLS, SOCKETIO, STOMP, bodies, by, draft, history, options, publish};
+use crate::{PATIENCE, POLLS, SOCKETIO, STOMP, UPGRADE, bodies, by, draft, history, options, publish};
 
 /// Runs `one` for each number, some at a time.
 pub(crate) async fn for_each<F>(numbers: impl Iterator<Item = usize>, one: impl Fn(usize) -> F)
@@ -34,7 +34,8 @@ where
 
 /// How many bytes lie between two cuts: of HTTP most are heads, whose every byte would take long and tell nothing new.
 fn step(via: Via, scheme: &str) -> usize {
-    if matches!(via, Via::Ws | Via::Tcp | Via::Stomp | Via::SocketIo | Via::SockJs) && scheme != POLLS {
+    let is_framed = matches!(via, Via::Ws | Via::Tcp | Via::Stomp | Via::SocketIo | Via::SockJs);
+    if is_framed && ![POLLS, UPGRADE].contains(&scheme) {
         1
     } else {
         3
@@ -152,6 +153,18 @@ async fn socketio_survives_every_cut() {
     }
 }
 
+#[tokio::test]
+async fn an_upgrade_survives_every_cut_of_its_websocket() {
+    let harbour = Harbour::start();
+    let address = harbour.address;
+    // The WebSocket is among the connections that follow the first poll's, with the first POST's.
+    for_each((0..700).step_by(3), |at| async move {
+        let fates = vec![Fate::Whole, Fate::CutDown(at), Fate::CutDown(at), Fate::Whole];
+        read_across_a_cut(address, Via::SocketIo, UPGRADE, at, fates).await;
+    })
+    .await;
+}
+
 /// Publishes through `fates` and returns what the server then has.
 async fn publish_across_a_cut(address: SocketAddr, via: Via, scheme: &str, at: &str, fates: Vec<Fate>) {
     let topic = format!("pub.{via}.{scheme}.{at}");
@@ -227,15 +240,29 @@ async fn publications_over_socketio_survive_every_cut() {
 async fn publications_over_polls_survive_every_cut() {
     cut_publications_everywhere(Via::SocketIo, POLLS, 900, 900).await;
     // The second connection is that of the POSTs.
+    cut_later_connections(POLLS, 1, 900).await;
+}
+
+#[tokio::test]
+async fn publications_in_an_upgrade_survive_every_cut() {
+    cut_publications_everywhere(Via::SocketIo, UPGRADE, 900, 900).await;
+    // The second and the third connection are that of the POSTs and the WebSocket.
+    cut_later_connections(UPGRADE, 2, 1200).await;
+}
+
+/// Cuts publications by Socket.IO on connections after the first.
+async fn cut_later_connections(scheme: &'static str, connections: usize, bytes: usize) {
     let harbour = Harbour::start();
     let address = harbour.address;
-    for_each((0..900).step_by(5), |at| async move {
+    for_each((0..bytes).step_by(5), |at| async move {
         for (name, fate) in [
-            (format!("post-down-{at}"), Fate::CutDown(at)),
-            (format!("post-up-{at}"), Fate::CutUp(at)),
+            (format!("later-down-{at}"), Fate::CutDown(at)),
+            (format!("later-up-{at}"), Fate::CutUp(at)),
         ] {
-            let fates = vec![Fate::Whole, fate, Fate::Whole];
-            publish_across_a_cut(address, Via::SocketIo, POLLS, &name, fates).await;
+            let mut fates = vec![Fate::Whole];
+            fates.extend(std::iter::repeat_n(fate, connections));
+            fates.push(Fate::Whole);
+            publish_across_a_cut(address, Via::SocketIo, scheme, &name, fates).await;
         }
     })
     .await;

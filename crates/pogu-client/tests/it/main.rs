@@ -61,15 +61,17 @@ fn target(address: std::net::SocketAddr) -> Target {
 /// The schemes by whose URLs STOMP goes over a WebSocket and over TCP.
 const STOMP: [&str; 2] = ["ws", "stomp"];
 
-/// What Socket.IO goes over: a WebSocket, and polls.
-const SOCKETIO: [&str; 2] = ["ws", POLLS];
+/// What Socket.IO goes over: a WebSocket, polls, and polls until a WebSocket takes over.
+const SOCKETIO: [&str; 3] = ["ws", POLLS, UPGRADE];
 
-/// No scheme, but what is asked of an HTTP server.
+/// No schemes, but what is asked of an HTTP server.
 const POLLS: &str = "polls";
+const UPGRADE: &str = "upgrade";
 
 fn by(scheme: &str, address: std::net::SocketAddr) -> Target {
     let url = match scheme {
         POLLS => format!("http://{address}?transport=polling"),
+        UPGRADE => format!("http://{address}?transport=polling,websocket"),
         _ => format!("{scheme}://{address}"),
     };
     url.parse().unwrap()
