@@ -8,6 +8,7 @@
 )]
 
 mod cuts;
+mod door;
 mod fallback;
 mod hostile;
 mod pipes;
@@ -21,6 +22,7 @@ mod stomp;
 mod stomp_peers;
 mod subscribing;
 mod udp;
+mod upgrade;
 
 use std::time::Duration;
 
