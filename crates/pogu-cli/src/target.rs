@@ -15,7 +15,8 @@ pub(crate) struct ServerArgs {
 
     /// How messages are carried: auto, http, sse, stream, longpoll, poll, ws, tcp, udp, stomp, socketio or sockjs
     /// [default: what the URL says]. By stomp a TOPIC that begins with / is a destination as it is: /queue/NAME is a queue. Socket.IO takes a
-    /// WebSocket, or polls where none opens; ?transport=polling in the URL of the server makes it polls
+    /// WebSocket, or polls where none opens; ?transport=polling in the URL of the server makes it polls, and ?transport=polling,websocket
+    /// polls until a WebSocket takes over
     #[arg(long, value_name = "WAY")]
     via: Option<Via>,
 

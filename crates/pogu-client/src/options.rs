@@ -5,7 +5,8 @@ use crate::{SockJsTransport, Trace};
 /// How a subscriber or publisher goes about its connections.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The longest wait for a connection, for a handshake and for the head of an answer.
+    /// The longest wait for a connection, for a handshake, for the head of an answer, and for a WebSocket to take a session of
+    /// Socket.IO over from polls: without one in that time it stays on them.
     pub connect_timeout: Duration,
     /// With nothing heard for so long, a WebSocket, TCP or SockJS connection is asked for a sign of life; with nothing heard for
     /// twice as long, any connection is taken for dead and made anew. STOMP over TCP and Socket.IO over polls have signs of life as

@@ -25,7 +25,8 @@ pub enum Via {
     /// any name that begins with `/` as it is: `/queue/jobs` is a queue, from which each message goes to one subscriber.
     Stomp,
     /// Socket.IO: over a WebSocket, or over polls where none opens. Messages are events of the namespace `/`, in which a pogu server
-    /// takes `subscribe` and `publish`. With `?transport=polling` or `?transport=websocket` in the URL it is by no other.
+    /// takes `subscribe` and `publish`. With `?transport=polling` or `?transport=websocket` in the URL it is by no other; with
+    /// `?transport=polling,websocket` it begins on polls and goes over to a WebSocket if one gets through, as `socket.io-client` does.
     SocketIo,
     /// The pogu dialect over SockJS: over a WebSocket, or responses where none gets through, as
     /// [`Options::sockjs_transport`](crate::Options::sockjs_transport) says. It carries text alone: what is binary comes, and cannot be

@@ -32,7 +32,7 @@ pub(crate) struct Seen {
     pub(crate) websockets: usize,
     /// Those that have ended.
     pub(crate) ended: usize,
-    /// What servers said on them, after their handshakes.
+    /// What the server said since the last was asked for on any of them, after their handshakes.
     pub(crate) said: Vec<u8>,
 }
 
@@ -130,7 +130,10 @@ async fn carry(
     server.write_all(&request).await?;
     let line = String::from_utf8_lossy(&request);
     if line.contains("transport=websocket") {
-        sees.send_modify(|seen| seen.websockets += 1);
+        sees.send_modify(|seen| {
+            seen.websockets += 1;
+            seen.said.clear();
+        });
         client.write_all(&head(&mut server).await?).await?;
         carry_websocket(client, server, manner, sees, orders).await;
         sees.send_modify(|seen| seen.ended += 1);

@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::proxy::{Fate, Habit, Mood, Proxy, http_proxy};
 use crate::server::Harbour;
-use crate::{PATIENCE, POLLS, SOCKETIO, bodies, by, draft, message, options, publish, target};
+use crate::{PATIENCE, POLLS, SOCKETIO, UPGRADE, bodies, by, draft, message, options, publish};
 
 async fn subscriber(target: &Target, pattern: &str) -> Subscriber {
     Subscriber::connect(target, pattern, None, Via::SocketIo, options())
@@ -133,18 +133,24 @@ async fn no_event_is_taken_for_another() {
 #[tokio::test]
 async fn behind_a_proxy_without_upgrades_it_polls() {
     let harbour = Harbour::start();
-    for habit in [Habit::Passes, Habit::Collects] {
-        let target = target(http_proxy(harbour.address, habit).await);
+    for (habit, scheme) in [
+        (Habit::Passes, "http"),
+        (Habit::Collects, "http"),
+        (Habit::Passes, UPGRADE),
+        (Habit::Collects, UPGRADE),
+    ] {
+        let proxy = http_proxy(harbour.address, habit).await;
+        let target = by(scheme, proxy);
         let mut subscriber = subscriber(&target, "proxied").await;
         let mut publisher = publisher(&target, Via::SocketIo).await;
         for body in ["one", "two", &"x".repeat(100_000)] {
             let message = pass(&mut publisher, &mut subscriber, draft("proxied", body)).await;
-            assert_eq!(message.body, body, "{habit:?}");
+            assert_eq!(message.body, body, "{habit:?} {scheme}");
         }
         publisher.close().await;
         subscriber.close().await;
         // Unless nothing but a WebSocket is wanted.
-        let target = format!("{target}?transport=websocket").parse().unwrap();
+        let target = format!("http://{proxy}?transport=websocket").parse().unwrap();
         let connecting = Subscriber::connect(&target, "a", None, Via::SocketIo, options());
         let error = connecting.await.unwrap_err();
         assert!(matches!(error, Error::Status { .. }), "{habit:?}: {error}");

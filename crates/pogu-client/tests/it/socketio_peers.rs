@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::{PATIENCE, POLLS, by, draft, options};
+use crate::{PATIENCE, POLLS, UPGRADE, by, draft, options};
 
 /// Longer than a test, so that nothing is tried again.
 const NEVER: Duration = Duration::from_secs(3600);
@@ -110,7 +110,11 @@ async fn respond(stream: &mut BufReader<TcpStream>, body: &str) {
 }
 
 async fn connect(address: SocketAddr) -> Result<Subscriber, Error> {
-    let target = by(POLLS, address);
+    connect_by(POLLS, address).await
+}
+
+async fn connect_by(scheme: &str, address: SocketAddr) -> Result<Subscriber, Error> {
+    let target = by(scheme, address);
     let connecting = Subscriber::connect(&target, "chat", Some("earliest"), Via::SocketIo, once());
     timeout(PATIENCE, connecting).await.expect("an end in time")
 }
@@ -226,6 +230,20 @@ async fn what_comes_around_the_answer_is_kept_in_order() {
         timeout(PATIENCE, posts.recv()).await.unwrap().unwrap(),
         "41\u{1e}1"
     );
+}
+
+#[tokio::test]
+async fn no_websocket_is_opened_where_the_server_has_none() {
+    for open in [
+        OPEN.replace("[\"websocket\"]", "[]"),
+        OPEN.replace("websocket", "webtransport"),
+    ] {
+        // It takes no connection but those of the polls and the POSTs.
+        let (address, mut posts) = polled(&[&open, JOINED, SUBSCRIBED]).await;
+        let subscriber = connect_by(UPGRADE, address).await.unwrap();
+        assert_eq!(posts.recv().await.as_deref(), Some("40"));
+        subscriber.close().await;
+    }
 }
 
 #[tokio::test]

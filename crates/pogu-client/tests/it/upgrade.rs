@@ -3,14 +3,19 @@
 use std::time::Duration;
 
 use pogu_client::{Error, Event, Options, Pipe, Publisher, Subscriber, Via};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::cuts::opened;
 use crate::door::{Door, Manner};
 use crate::server::Harbour;
 use crate::{PATIENCE, UPGRADE, bodies, by, draft, history, message, options, publish};
 
 /// Messages of a test at most, if a WebSocket that is awaited does not come.
 const MESSAGES_MAX: usize = 100_000;
+
+/// Messages that are published and not yet read, at most.
+const UNREAD_MAX: usize = 100;
 
 async fn subscriber(door: &Door, topic: &str, options: Options) -> Subscriber {
     let target = by(UPGRADE, door.address);
@@ -58,11 +63,14 @@ async fn publish_through_upgrades(harbour: &Harbour, topic: &str) {
     let up = Door::open(harbour.address, Manner::Passes).await;
     let mut subscriber = subscriber(&down, topic, options()).await;
     let mut publisher = publisher(&up, options()).await;
+    // However slow the reading is, it is not too slow for the server.
+    let unread = Semaphore::new(UNREAD_MAX);
     let publishing = async {
         let mut pending = Vec::new();
         while !(up.carried() && down.carried()) && pending.len() < MESSAGES_MAX {
             let mut draft = draft(topic, "");
             draft.body = numbered(pending.len()).into();
+            unread.acquire().await.unwrap().forget();
             pending.push(publisher.publish(draft).await.unwrap());
         }
         let mut cursors = Vec::new();
@@ -83,6 +91,7 @@ async fn publish_through_upgrades(harbour: &Harbour, topic: &str) {
             }
             assert_eq!(message.body, numbered(cursors.len()), "{topic}");
             cursors.push(message.cursor);
+            unread.add_permits(1);
         }
     };
     let (published, read) = tokio::join!(publishing, reading);
@@ -148,7 +157,7 @@ async fn a_break_after_the_upgrade_is_gone_on_from() {
 /// With so long for a WebSocket to take over.
 fn impatient() -> Options {
     Options {
-        connect_timeout: Duration::from_secs(1),
+        connect_timeout: Duration::from_secs(2),
         ..options()
     }
 }
@@ -200,8 +209,11 @@ async fn a_websocket_that_is_cut_when_it_was_probed_costs_nothing() {
     for number in 0..10 {
         let topic = format!("cut.{number}");
         let door = Door::open(harbour.address, Manner::Cuts).await;
-        let mut subscriber = subscriber(&door, &topic, options()).await;
-        let mut publisher = publisher(&door, options()).await;
+        let target = by(UPGRADE, door.address);
+        // The cut may come between the upgrade and the answer that makes it open.
+        let mut subscriber =
+            opened(|| Subscriber::connect(&target, &topic, None, Via::SocketIo, options())).await;
+        let mut publisher = opened(|| Publisher::connect(&target, Via::SocketIo, options())).await;
         let mut expected = Vec::new();
         let mut pending = Vec::new();
         for number in 0..100 {
