@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, copy_bidirectional};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::PATIENCE;
 
@@ -15,6 +16,8 @@ use crate::PATIENCE;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
     Passes,
+    /// It passes, and what is posted takes its time: whoever does not wait for it overtakes it.
+    DelaysPosts,
     /// It opens, and nothing that the client says on it arrives.
     Swallows,
     /// The answer to the probe is another one.
@@ -48,6 +51,9 @@ struct Orders {
     cut: Notify,
     answer: Notify,
 }
+
+/// Of a POST: longer than a server keeps a poll once a probe is answered, so that the POST outlasts it.
+const DELAY: Duration = Duration::from_millis(150);
 
 /// What the server answers a probe, as a frame.
 const ANSWER: &[u8] = b"\x81\x063probe";
@@ -139,15 +145,23 @@ async fn carry(
         sees.send_modify(|seen| seen.ended += 1);
         return Ok(());
     }
-    if manner != Manner::HoldsPolls || !line.starts_with("GET ") {
+    let is_post = line.starts_with("POST ");
+    if manner == Manner::DelaysPosts && is_post {
+        let (client_read, mut client_write) = client.into_split();
+        let (mut server_read, server_write) = server.into_split();
+        tokio::select! {
+            _ = delay(client_read, server_write) => {}
+            _ = copy(&mut server_read, &mut client_write) => {}
+        }
+    } else if manner == Manner::HoldsPolls && !is_post {
+        let (mut client_read, client_write) = client.into_split();
+        let (server_read, mut server_write) = server.into_split();
+        tokio::select! {
+            _ = copy(&mut client_read, &mut server_write) => {}
+            _ = hold(server_read, client_write, sees) => {}
+        }
+    } else {
         copy_bidirectional(&mut client, &mut server).await?;
-        return Ok(());
-    }
-    let (mut client_read, client_write) = client.into_split();
-    let (server_read, mut server_write) = server.into_split();
-    tokio::select! {
-        _ = copy(&mut client_read, &mut server_write) => {}
-        _ = hold(server_read, client_write, sees) => {}
     }
     Ok(())
 }
@@ -206,6 +220,15 @@ async fn listen(
     let mut buffer = [0; 4096];
     while let read @ 1.. = from.read(&mut buffer).await? {
         sees.send_modify(|seen| seen.said.extend_from_slice(&buffer[..read]));
+        to.write_all(&buffer[..read]).await?;
+    }
+    Ok(())
+}
+
+async fn delay(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> std::io::Result<()> {
+    let mut buffer = [0; 4096];
+    while let read @ 1.. = from.read(&mut buffer).await? {
+        sleep(DELAY).await;
         to.write_all(&buffer[..read]).await?;
     }
     Ok(())
