@@ -64,12 +64,12 @@ async fn a_quiet_conversation_is_kept_alive() {
     for via in [Via::Ws, Via::Tcp, Via::Udp, Via::Stomp] {
         let topic = format!("quiet.{via}");
         let mut options = options();
-        options.idle_timeout = Duration::from_millis(60);
+        options.idle_timeout = Duration::from_millis(400);
         let mut subscriber = Subscriber::connect(&target(harbour.address), &topic, None, via, options)
             .await
             .unwrap();
         assert!(matches!(subscriber.next().await, Ok(Event::Open { .. })));
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(Duration::from_millis(1500)).await;
         publish(harbour.address, &topic, &["one"]).await;
         // Nothing was lost and made anew in between.
         let next = timeout(PATIENCE, subscriber.next()).await.unwrap();
