@@ -26,7 +26,11 @@ pub(crate) fn stomp(workspace: &Workspace) -> Result<Outcome> {
 
 /// socket.io-client and python-socketio.
 pub(crate) fn socketio(workspace: &Workspace) -> Result<Outcome> {
-    one_by_one(drivers(workspace, "conformance/socketio", &["chat", "deliveries"])?)
+    one_by_one(drivers(
+        workspace,
+        "conformance/socketio",
+        &["chat", "deliveries"],
+    )?)
 }
 
 /// sockjs-client, and stompjs over it, also through proxies.
