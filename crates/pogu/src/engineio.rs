@@ -19,7 +19,7 @@ use crate::core::Core;
 use crate::errand::Post;
 use crate::flush::{Progress, tell_missed};
 use crate::id::{self, PeerId};
-use crate::lane::Lane;
+use crate::lane::{BACKLOG_MAX, Lane};
 use crate::link::Link;
 use crate::peer::{Ending, Peer};
 
@@ -391,7 +391,10 @@ impl Lane {
         if peer.closing.is_some() {
             return Progress::Done;
         }
-        if let (id, Some(post)) = (peer.id, engine.unheard.take()) {
+        // Each poll takes a part of what waits: the POST is for when enough of it is gone.
+        let takes_more = peer.out.len() <= BACKLOG_MAX;
+        let unheard = if takes_more { engine.unheard.take() } else { None };
+        if let (id, Some(post)) = (peer.id, unheard) {
             self.hear_post(id, *post);
         }
         Progress::Parked

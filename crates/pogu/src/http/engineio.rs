@@ -98,6 +98,8 @@ fn begin(
     match lane.add(Link::None, remote, carrier, dialect, &mut []) {
         Ok(id) => {
             lane.begin(id);
+            // It is idle but for its timers, which a turn arms, and counts as one more.
+            lane.core.signals.nudge();
             // Clients of protocol 3 join the root unasked; they hear of it at once.
             if let Some(peer) = lane.get(id)
                 && !peer.out.is_empty()
