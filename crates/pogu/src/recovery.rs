@@ -92,7 +92,7 @@ impl Kept {
     /// All subscriptions are live from `head` on.
     pub(crate) fn settle(&mut self, head: u64) {
         if self.sure_from == u64::MAX {
-            self.sure_from = head + 1;
+            self.sure_from = head.saturating_add(1);
         }
         for watched in self.subscriptions.iter_mut().filter(|watched| watched.is_behind) {
             watched.is_behind = false;

@@ -161,7 +161,8 @@ impl Speaker<'_> {
         Ok(joined(namespace, name, topic, sid, pid, origin, subscriptions))
     }
 
-    /// The session that the client had, with all that it missed, and whether nobody knew that its connection was gone; `None` when it is not known, or when something is truly lost.
+    /// The session that the client had, with all that it missed, and whether nobody knew that its connection was gone; `None` when it is
+    /// not known, when something is truly lost, or when its last event does not say what it has.
     fn recover(
         &mut self,
         state: &State,

@@ -126,6 +126,18 @@ impl Joined {
             });
         }
         core.unsubscribe(id);
+        let is_read = self.subscriptions.iter().any(|id| catching_up.contains(id));
+        if !is_read {
+            self.settle(core.hub.head().seq, core);
+        }
+    }
+
+    /// All subscriptions are live from `head` on.
+    fn settle(&mut self, head: u64, core: &Core) {
+        if let (Some(pid), Order::Behind | Order::Mixed) = (&self.pid, self.order) {
+            core.recoveries.change(pid, |kept| kept.settle(head));
+            self.order = Order::One;
+        }
     }
 
     fn caught_up(&mut self, page: &CatchUpTogether, core: &Core) {
@@ -138,9 +150,8 @@ impl Joined {
             core.recoveries
                 .change(pid, if is_alone { Kept::begin } else { Kept::mix });
         }
-        if page.live && self.order != Order::One {
-            core.recoveries.change(pid, |kept| kept.settle(page.head));
-            self.order = Order::One;
+        if page.live {
+            self.settle(page.head, core);
         }
     }
 }

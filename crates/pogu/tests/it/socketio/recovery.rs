@@ -326,3 +326,31 @@ fn the_past_beside_others_is_taken_up_before_it_was_sent_and_after_it_is_over() 
     assert_eq!(client.enter("/", &back(&ids, Some(&offset))), ids);
     assert_eq!(body(&mut client).0, "3");
 }
+
+#[test]
+fn the_past_beside_others_is_over_when_its_subscription_ends() {
+    let server = Running::with(KEPT);
+    let old = server.publish("b", b"old");
+    let large = vec![b'x'; 100_000];
+    for _ in 0..300 {
+        server.publish("b", &large);
+    }
+    let (mut client, ids) = joined(&server, By::WebSocket, "/");
+    client.ask("/", "[\"subscribe\",\"a\"]");
+    // More than the socket takes, so that it is still read when it ends.
+    client.say(&format!("20[\"subscribe\",\"b\",{{\"after\":\"{old}\"}}]"));
+    while !client.hear().contains("xxx") {}
+    client.say("21[\"unsubscribe\",\"b\"]");
+    while !client.hear().starts_with("31[") {}
+    server.publish("a", b"new");
+    let offset = loop {
+        let heard = client.hear();
+        if heard.contains("\"new\"") {
+            let args: serde_json::Value = serde_json::from_str(&heard[1..]).expect("an event");
+            break args[3].as_str().expect("an offset").to_owned();
+        }
+    };
+    client.break_off(&server);
+    let mut client = SocketIo::open(&server, By::WebSocket);
+    assert_eq!(client.enter("/", &back(&ids, Some(&offset))), ids);
+}
