@@ -12,6 +12,7 @@ use crate::memory::Memory;
 use crate::message::{Draft, Message, PublishError};
 use crate::selector::{Pattern, Selector};
 use crate::topic::Topic;
+use crate::trie::Trie;
 
 /// The engines there are.
 pub(crate) enum Engine {
@@ -26,16 +27,37 @@ pub(crate) enum Published<'a> {
     Repeat(Cursor),
 }
 
-/// How far a reader is, and what it was told to have lost.
+/// Work that looking at one message or topic counts: memory is slow.
+pub(crate) const LOOK_WORK: usize = 16;
+
+/// A reader of history: how far it is, and what it still has to do before it reads on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Position {
+pub(crate) struct Reader {
     /// The last message read, or passed over.
     pub(crate) seq: u64,
-    /// How many evictions there had been when the reader last asked for gaps.
+    /// It knows whether one of the first so many evictions took something from it.
+    pub(crate) evictions: u64,
+    /// It looks for its beginning.
+    pub(crate) search: Option<Search>,
+    /// It looks at all topics for what it has lost.
+    pub(crate) walk: Option<Walk>,
+    /// How many times it did so, since it last read.
+    pub(crate) walks: u8,
+    /// It has lost something that nobody was told of.
+    pub(crate) gap: bool,
+}
+
+/// A walk through all topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Walk {
+    /// The next place to look at.
+    pub(crate) at: usize,
+    /// How many evictions there had been when it began.
     pub(crate) evictions: u64,
 }
 
-/// A search back from the head for the last so many messages of a pattern, done in slices.
+/// A search back from the head for the last so many messages of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Search {
     /// Everything from here on has been looked at.
     pub(crate) seq: u64,
@@ -45,10 +67,30 @@ pub(crate) struct Search {
     pub(crate) left: u32,
 }
 
-/// What one page may still hold.
+/// What was found out for several readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// One has lost something.
+    Lost,
+    /// None lost anything by the first so many evictions.
+    Whole(u64),
+}
+
+/// Patterns of which each has a reader, to be asked for together.
+pub(crate) struct Wanted {
+    /// The places in `readers` of those of each pattern.
+    patterns: Trie<Vec<usize>>,
+    readers: Vec<Reader>,
+    /// The least place of all readers.
+    pub(crate) oldest: u64,
+}
+
+/// What one page may still hold, and cost.
 pub(crate) struct Budget {
     pub(crate) messages: usize,
     pub(crate) bytes: usize,
+    /// Entries of the log that may still be passed over; what has to be looked at counts [`LOOK_WORK`].
+    pub(crate) work: usize,
 }
 
 /// Where a read slice ended.
@@ -133,39 +175,50 @@ impl Engine {
         }
     }
 
-    /// Where a reader begins, and whether it has lost something already. `After::Last` of a pattern begins at the head:
-    /// go back with [`Engine::search`].
-    pub(crate) fn begin(&mut self, now: u64, selector: &Selector, after: After) -> (Position, bool) {
+    /// A reader at its beginning, which may still have to be looked for.
+    pub(crate) fn begin(&mut self, now: u64, selector: &Selector, after: After) -> Reader {
         match self {
             Engine::Memory(memory) => memory.begin(now, selector, after),
         }
     }
 
-    /// Goes on with a search back; gives where to read from when it is done.
-    pub(crate) fn search(&self, pattern: &Pattern, search: &mut Search) -> Option<Position> {
-        match self {
-            Engine::Memory(memory) => memory.search(pattern, search),
-        }
-    }
-
-    /// Whether a message that is selected and newer than the position has been evicted since the reader last asked.
-    pub(crate) fn lost(&mut self, now: u64, selector: &Selector, position: &mut Position) -> bool {
-        match self {
-            Engine::Memory(memory) => memory.lost(now, selector, position),
-        }
-    }
-
-    /// Reads on from the position, leaving out one origin (0: none).
-    pub(crate) fn read(
-        &self,
+    /// Has a reader know where it begins and whether it has lost something; false: there is more work to that than was given.
+    pub(crate) fn prepare(
+        &mut self,
+        now: u64,
         selector: &Selector,
-        position: &mut Position,
+        reader: &mut Reader,
+        work: &mut usize,
+    ) -> bool {
+        match self {
+            Engine::Memory(memory) => memory.prepare(now, selector, reader, work),
+        }
+    }
+
+    /// Whether one of several patterns, each with its reader, has lost something; `None`: come again with the same walk.
+    pub(crate) fn lost_of_any(
+        &self,
+        wanted: &Wanted,
+        walk: &mut Option<Walk>,
+        work: &mut usize,
+    ) -> Option<Asked> {
+        match self {
+            Engine::Memory(memory) => memory.lost_of_any(wanted, walk, work),
+        }
+    }
+
+    /// Prepares a reader and reads on, leaving out one origin (0: none).
+    pub(crate) fn read(
+        &mut self,
+        now: u64,
+        selector: &Selector,
+        reader: &mut Reader,
         exclude_origin: u64,
         budget: &mut Budget,
         into: &mut Vec<Arc<Message>>,
     ) -> Slice {
         match self {
-            Engine::Memory(memory) => memory.read(selector, position, exclude_origin, budget, into),
+            Engine::Memory(memory) => memory.read(now, selector, reader, exclude_origin, budget, into),
         }
     }
 
@@ -183,7 +236,64 @@ impl Engine {
     }
 }
 
+impl Reader {
+    /// A reader of what comes after `seq` that has lost nothing up to now.
+    pub(crate) fn new(seq: u64, evictions: u64) -> Reader {
+        Reader {
+            seq,
+            evictions,
+            search: None,
+            walk: None,
+            walks: 0,
+            gap: false,
+        }
+    }
+
+    /// Before all that it may still read.
+    pub(crate) fn before(&self) -> u64 {
+        if self.search.is_some() { 0 } else { self.seq }
+    }
+}
+
+impl Wanted {
+    pub(crate) fn new() -> Wanted {
+        Wanted {
+            patterns: Trie::new(),
+            readers: Vec::new(),
+            oldest: u64::MAX,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.readers.is_empty()
+    }
+
+    pub(crate) fn add(&mut self, pattern: &Pattern, reader: Reader) {
+        let place = self.readers.len();
+        self.patterns.entry(pattern).get_or_insert_default().push(place);
+        self.oldest = self.oldest.min(reader.seq);
+        self.readers.push(reader);
+    }
+
+    /// Whether a reader of a topic is hit, and how many had to be asked.
+    pub(crate) fn any(&self, topic: &Topic, hits: impl Fn(&Reader) -> bool) -> (bool, usize) {
+        let (mut any, mut asked) = (false, 0);
+        self.patterns.matching(topic, |places| {
+            asked += places.len();
+            any |= places.iter().any(|place| hits(&self.readers[*place]));
+        });
+        (any, asked)
+    }
+}
+
 impl Budget {
+    /// Takes the work of looking at a message, if there is so much left.
+    pub(crate) fn look(&mut self) -> bool {
+        let left = self.work.checked_sub(LOOK_WORK);
+        self.work = left.unwrap_or(self.work);
+        left.is_some()
+    }
+
     /// Takes a message into the page, if it fits or is the first.
     pub(crate) fn admit(&mut self, message: &Arc<Message>, into: &mut Vec<Arc<Message>>) -> bool {
         if self.messages == 0 || (!into.is_empty() && message.size() > self.bytes) {

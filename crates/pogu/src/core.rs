@@ -9,7 +9,7 @@ use pogu_hub::{
 };
 use pogu_proto::{Time, engineio, pogu, socketio, stomp, ws};
 use slab::Slab;
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 use crate::config::Config;
 use crate::engineio::Sid;
@@ -61,6 +61,8 @@ pub(crate) struct Core {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) signals: Rc<Signals>,
     pub(crate) recoveries: Arc<Recoveries>,
+    /// Held by the one poll of the lane that reads history by more than a slice.
+    pub(crate) readers: Rc<Mutex<()>>,
     /// Namespaces with code; where there are none, each is a topic.
     namespaces: Namespaces,
     /// Sessions that were taken up again elsewhere, to be closed where they were.
@@ -137,6 +139,7 @@ impl Core {
             subscriptions: Subscriptions::new(usize::from(index)),
             signals,
             recoveries,
+            readers: Rc::default(),
             namespaces,
             replaced: Vec::new(),
             codec: ws::Codec::new(seed),
@@ -247,7 +250,7 @@ impl Core {
     pub(crate) fn subscribe_together(
         &mut self,
         peer: PeerId,
-        selectors: &[(Selector, After)],
+        selectors: &[(Selector, Cursor)],
         exclude: u64,
     ) -> Result<Vec<SubscribeOutcome>, SubscribeError> {
         self.subscriptions

@@ -23,6 +23,8 @@ const WRITES_PER_TURN: usize = 4;
 const RUNS_MAX: usize = 8;
 /// Messages of history that are read at once for a peer that catches up.
 const HISTORY_PAGE: usize = 64;
+/// Work of reading history in a turn, of all peers that catch up: four slices of the hub's.
+const CATCH_UP_WORK: usize = 4 * 32_768;
 
 /// Messages put together in one form, shared by all peers that wait for just these.
 pub(crate) struct Run {
@@ -196,11 +198,18 @@ pub(crate) enum Progress {
 impl Lane {
     /// Flushes the dirty peers.
     pub(crate) fn flush(&mut self) {
+        self.catch_up_work = CATCH_UP_WORK;
         let mut dirty = mem::take(&mut self.dirty);
         for slot in dirty.drain(..) {
             self.flush_peer(slot as usize);
         }
-        // What became dirty meanwhile waits for the next turn.
+        // Whoever was passed over has the first of the next turn's work; what became dirty meanwhile waits for it, too.
+        dirty.append(&mut self.passed_over);
+        for slot in &dirty {
+            if let Some(peer) = self.peers.get_mut(*slot as usize) {
+                peer.dirty = true;
+            }
+        }
         dirty.append(&mut self.dirty);
         self.dirty = dirty;
         self.runs.clear();
@@ -210,7 +219,9 @@ impl Lane {
         let Some(peer) = self.peers.get_mut(slot) else {
             return;
         };
-        peer.dirty = false;
+        if !mem::take(&mut peer.dirty) {
+            return;
+        }
         if let Link::Udp { .. } = peer.link {
             return self.flush_datagrams(slot);
         }
@@ -414,7 +425,12 @@ impl Lane {
     /// Fetches history for a peer whose mailbox is empty and who is still catching up.
     pub(crate) fn catch_up(&mut self, slot: usize) {
         let Lane {
-            peers, core, spares, ..
+            peers,
+            core,
+            spares,
+            catch_up_work,
+            passed_over,
+            ..
         } = self;
         let Some(peer) = peers.get_mut(slot) else { return };
         if peer.catching_up.is_empty() || !peer.rest.is_empty() || peer.closing.is_some() {
@@ -423,10 +439,14 @@ impl Lane {
         if peer.mailbox.as_ref().is_some_and(|mailbox| !mailbox.is_empty()) {
             return;
         }
+        if *catch_up_work == 0 {
+            return passed_over.push(peer.id.slot);
+        }
         let ids = peer.catching_up.clone();
         let page = core
             .subscriptions
             .catch_up_together(&core.hub, core.unix, &ids, HISTORY_PAGE);
+        *catch_up_work = catch_up_work.saturating_sub(page.work);
         peer.dialect.caught_up(&page, core);
         if page.live {
             peer.catching_up.clear();

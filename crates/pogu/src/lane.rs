@@ -58,6 +58,9 @@ pub(crate) struct Lane {
     pub(crate) timers: Timers,
     pub(crate) runs: Runs,
     pub(crate) dirty: Vec<u32>,
+    /// Work of reading history that is left in this turn, and who had none of it.
+    pub(crate) catch_up_work: usize,
+    pub(crate) passed_over: Vec<u32>,
     /// What waits in all mailboxes.
     pub(crate) depth: Depth,
     pub(crate) spares: Spares,
@@ -107,6 +110,8 @@ impl Lane {
             timers: Timers::default(),
             runs: Runs::default(),
             dirty: Vec::new(),
+            catch_up_work: 0,
+            passed_over: Vec::new(),
             depth: Depth::default(),
             spares: Spares::default(),
             codec: ws::Codec::new(seed),

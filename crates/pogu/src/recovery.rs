@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pogu_hub::{After, Cursor, Selector};
+use pogu_hub::{Cursor, Selector};
 
 use crate::engineio::Sid;
 
@@ -63,7 +63,7 @@ struct Entry {
 impl Kept {
     /// Where each subscription goes on for a client that had the event at `last` as its last one, or none at all (0); `None` if that
     /// does not say it.
-    pub(crate) fn places(&self, last: Cursor) -> Option<Vec<(Selector, After)>> {
+    pub(crate) fn places(&self, last: Cursor) -> Option<Vec<(Selector, Cursor)>> {
         if last.seq < self.sure_from {
             return None;
         }
@@ -72,7 +72,7 @@ impl Kept {
                 true => watched.since,
                 false => watched.since.max(last.seq),
             };
-            (watched.selector.clone(), After::Cursor(Cursor { seq, ..last }))
+            (watched.selector.clone(), Cursor { seq, ..last })
         };
         Some(self.subscriptions.iter().map(place).collect())
     }
@@ -231,11 +231,7 @@ mod tests {
     /// Where each subscription goes on for a client whose last event was at `seq`.
     fn places(kept: &Kept, seq: u64) -> Option<Vec<u64>> {
         let places = kept.places(Cursor { epoch: 1, seq })?;
-        let seq = |(_, after)| match after {
-            After::Cursor(cursor) => cursor.seq,
-            _ => panic!("a cursor"),
-        };
-        Some(places.into_iter().map(seq).collect())
+        Some(places.into_iter().map(|(_, cursor)| cursor.seq).collect())
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod queues;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::cursor::{After, Cursor};
-use crate::engine::{Budget, Engine, Position, Search, Slice, Stats};
+use crate::engine::{Budget, Engine, Reader, Slice, Stats};
 use crate::inbox::{Event, Inboxes, Outbox};
 use crate::interest::{Interest, Route};
 use crate::limits::{Limits, QueueRule, Rule};
@@ -14,8 +14,8 @@ use crate::message::Message;
 use crate::queue::Queues;
 use crate::selector::Selector;
 
-/// Slices of the log that one [`Hub::read`] goes through at most, letting others in between.
-const READ_SLICES: usize = 16;
+/// Work under one lock: entries of the log that a pattern's sieve stops count one each, messages and topics that must be looked at more.
+const SLICE_WORK: usize = 32_768;
 
 /// Shared by all lanes. Every call does a bounded slice of work under its lock.
 pub struct Hub {
@@ -34,18 +34,17 @@ pub(crate) struct Core {
     outbox: Outbox,
 }
 
-/// A page of history.
-#[derive(Debug, Clone)]
-pub struct Page {
+/// History that is being read for a page, slice by slice.
+pub struct Reading {
+    selector: Selector,
+    reader: Reader,
+    budget: Budget,
     /// In order, oldest first.
     pub messages: Vec<Arc<Message>>,
     /// Where to read on.
     pub next: Cursor,
     /// Whether a selected message newer than the cursor is gone (or the cursor is of another epoch).
     pub gap: bool,
-    /// Whether the head of the order was reached. A page can be empty without being complete, where a pattern has few
-    /// matches among many messages: read on from `next`.
-    pub complete: bool,
 }
 
 impl Hub {
@@ -82,36 +81,39 @@ impl Hub {
         self.inboxes.congested()
     }
 
-    /// History after `after`, oldest first: at most `limit` messages (at least one) and [`Limits::page_bytes`].
+    /// Begins to read history after `after`, oldest first: a page of at most `limit` messages (at least one) and
+    /// [`Limits::page_bytes`].
     ///
     /// A cursor beyond the head counts as the head; one of another epoch as the earliest, with a gap. `Now` and `Last` have
     /// no gap.
-    pub fn read(&self, now: u64, selector: &Selector, after: After, limit: usize) -> Page {
-        let mut messages = Vec::new();
-        let mut budget = self.budget(limit);
-        let (mut core, mut position, mut gap) = self.begin(now, selector, after);
-        let mut slices = 1;
-        loop {
-            gap |= core.engine.lost(now, selector, &mut position);
-            let slice = core
-                .engine
-                .read(selector, &mut position, 0, &mut budget, &mut messages);
-            if slice != Slice::More || slices == READ_SLICES {
-                let next = Cursor {
-                    seq: position.seq,
-                    ..core.engine.head()
-                };
-                return Page {
-                    messages,
-                    next,
-                    gap,
-                    complete: slice == Slice::Head,
-                };
-            }
-            slices += 1;
-            drop(core);
-            core = self.lock();
+    pub fn reading(&self, now: u64, selector: Selector, after: After, limit: usize) -> Reading {
+        let mut core = self.lock();
+        Reading {
+            reader: core.engine.begin(now, &selector, after),
+            selector,
+            budget: self.budget(limit),
+            messages: Vec::new(),
+            next: core.engine.head(),
+            gap: false,
         }
+    }
+
+    /// Reads a slice; true: the page is full, or there is no more.
+    pub fn read(&self, now: u64, reading: &mut Reading) -> bool {
+        let mut core = self.lock();
+        let Reading {
+            selector,
+            reader,
+            budget,
+            messages,
+            next,
+            gap,
+        } = reading;
+        budget.work = SLICE_WORK;
+        let slice = core.engine.read(now, selector, reader, 0, budget, messages);
+        next.seq = reader.seq;
+        *gap |= reader.gap;
+        slice != Slice::More
     }
 
     /// The place of the last message.
@@ -148,6 +150,7 @@ impl Hub {
         Budget {
             messages: limit.max(1),
             bytes: self.limits.page_bytes,
+            work: SLICE_WORK,
         }
     }
 
@@ -162,34 +165,6 @@ impl Hub {
         let woken = self.inboxes.send(outbox);
         drop(core);
         woken.iter().for_each(&self.wake);
-    }
-
-    /// Where a reader begins and whether it has lost something, with the lock still held. A search back for the last of a pattern
-    /// lets others in between its slices.
-    pub(crate) fn begin(
-        &self,
-        now: u64,
-        selector: &Selector,
-        after: After,
-    ) -> (MutexGuard<'_, Core>, Position, bool) {
-        let mut core = self.lock();
-        let (mut position, gap) = core.engine.begin(now, selector, after);
-        if let (After::Last(count), Selector::Pattern(pattern)) = (after, selector) {
-            let beyond = position.seq + 1;
-            let mut search = Search {
-                seq: beyond,
-                found: beyond,
-                left: count,
-            };
-            position = loop {
-                if let Some(position) = core.engine.search(pattern, &mut search) {
-                    break position;
-                }
-                drop(core);
-                core = self.lock();
-            };
-        }
-        (core, position, gap)
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod keys;
 mod log;
+mod losses;
+mod read;
 mod sieve;
 mod table;
 #[cfg(test)]
@@ -10,23 +12,18 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::cursor::{After, Cursor};
-use crate::engine::{Budget, Position, Published, Search, Slice, Stats};
+use crate::cursor::Cursor;
+use crate::engine::{Published, Stats};
 use crate::interest::Route;
 use crate::limits::{Limits, Policy, Rule};
 use crate::message::{Draft, KEY_BYTES_MAX, Message, PublishError};
-use crate::selector::{Pattern, Selector};
 use crate::topic::Topic;
 
 use keys::Keys;
 use log::{Entry, Log};
-use sieve::Sieve;
+use losses::Losses;
 use table::{History, Loss, TOPICS_MAX, Table};
 
-/// How much a pattern's read or search does under one lock: entries of the log that its sieve stops count one each,
-const SLICE_WORK: usize = 32_768;
-/// and those whose message must be looked at this many, as memory is slow.
-const LOOK_WORK: usize = 16;
 /// Topics that one tick looks at.
 const TICK_TOPICS: usize = 1024;
 /// Messages that one tick evicts.
@@ -35,9 +32,9 @@ const TICK_MESSAGES: usize = 4096;
 /// The memory engine.
 ///
 /// Costs: publishing is O(1), and so is evicting, both amortised. Reading a topic is O(log n) to find the place and O(1) a
-/// message. Reading a pattern goes through the log of all kept messages from its place on, in slices of
-/// `SLICE_WORK`; asking it for gaps goes through the topics published to since its place. Both are small for a reader that
-/// is near the head, whatever the number of topics.
+/// message. Reading a pattern goes through the log of all kept messages from its place on; what it has lost is found among the
+/// newest losses, among the topics published to since its place, or in a walk through all. All of that is small for a reader that is near
+/// the head, whatever the number of topics, and is done in slices for one that is not.
 pub(crate) struct Memory {
     epoch: u64,
     head: u64,
@@ -50,6 +47,7 @@ pub(crate) struct Memory {
     messages: usize,
     bytes: usize,
     evictions: u64,
+    losses: Losses,
     /// What was lost with topics that are no longer in the table.
     forgotten: Loss,
     keys: Keys,
@@ -70,6 +68,7 @@ impl Memory {
             messages: 0,
             bytes: 0,
             evictions: 0,
+            losses: Losses::default(),
             forgotten: Loss::default(),
             keys: Keys::new(limits.keys, limits.key_age_ms),
             sweep: 0,
@@ -120,136 +119,6 @@ impl Memory {
     pub(crate) fn route(&mut self, topic: &Topic) -> Option<&mut Route> {
         let at = self.topics.find(topic)?;
         Some(&mut self.topics[at].route)
-    }
-
-    pub(crate) fn begin(&mut self, now: u64, selector: &Selector, after: After) -> (Position, bool) {
-        let at = match selector {
-            Selector::Topic(topic) => self.topics.find(topic),
-            Selector::Pattern(_) => None,
-        };
-        if let Some(at) = at {
-            self.expire(now, at, usize::MAX);
-        }
-        let (head, evictions) = (self.head, self.evictions);
-        let from = |seq| Position { seq, evictions };
-        match after {
-            After::Now => (from(head), false),
-            After::Earliest => (from(0), false),
-            After::Last(count) => {
-                let ring = at.map(|at| &self.topics[at].ring);
-                let first = ring.and_then(|ring| ring.get(ring.len().saturating_sub(count as usize)));
-                (from(first.map_or(head, |message| message.cursor.seq - 1)), false)
-            }
-            After::Cursor(cursor) if cursor.epoch != self.epoch => (from(0), true),
-            After::Cursor(cursor) => {
-                let mut position = Position {
-                    seq: cursor.seq.min(head),
-                    evictions: 0,
-                };
-                let lost = self.lost(now, selector, &mut position);
-                (position, lost)
-            }
-        }
-    }
-
-    pub(crate) fn search(&self, pattern: &Pattern, search: &mut Search) -> Option<Position> {
-        let sieve = Sieve::of(pattern);
-        let mut work = SLICE_WORK;
-        for entry in self.log.before(search.seq) {
-            if search.left == 0 {
-                break;
-            }
-            let through = sieve.lets_through(entry.shape);
-            work = work.checked_sub(if through { LOOK_WORK } else { 1 })?;
-            search.seq = entry.seq;
-            if through
-                && let Some(message) = self.topics.kept(entry)
-                && pattern.matches(&message.topic)
-            {
-                search.found = entry.seq;
-                search.left -= 1;
-            }
-        }
-        Some(Position {
-            seq: search.found - 1,
-            evictions: self.evictions,
-        })
-    }
-
-    pub(crate) fn lost(&mut self, now: u64, selector: &Selector, position: &mut Position) -> bool {
-        let since = *position;
-        match selector {
-            Selector::Topic(topic) => {
-                let loss = match self.topics.find(topic) {
-                    Some(at) => {
-                        self.expire(now, at, usize::MAX);
-                        self.topics[at].loss
-                    }
-                    None => self.forgotten,
-                };
-                position.evictions = self.evictions;
-                loss.hits(&since)
-            }
-            Selector::Pattern(pattern) => {
-                position.evictions = self.evictions;
-                if self.evictions == since.evictions {
-                    return false;
-                }
-                self.forgotten.hits(&since)
-                    || self
-                        .topics
-                        .recent()
-                        .take_while(|history| history.published > since.seq)
-                        .any(|history| history.loss.hits(&since) && pattern.matches(&history.topic))
-            }
-        }
-    }
-
-    pub(crate) fn read(
-        &self,
-        selector: &Selector,
-        position: &mut Position,
-        exclude_origin: u64,
-        budget: &mut Budget,
-        into: &mut Vec<Arc<Message>>,
-    ) -> Slice {
-        let excluded = |message: &Message| exclude_origin != 0 && message.origin == exclude_origin;
-        match selector {
-            Selector::Topic(topic) => {
-                if let Some(at) = self.topics.find(topic) {
-                    let ring = &self.topics[at].ring;
-                    let start = ring.partition_point(|message| message.cursor.seq <= position.seq);
-                    for message in ring.range(start..) {
-                        if !excluded(message) && !budget.admit(message, into) {
-                            return Slice::Full;
-                        }
-                        position.seq = message.cursor.seq;
-                    }
-                }
-            }
-            Selector::Pattern(pattern) => {
-                let sieve = Sieve::of(pattern);
-                let mut work = SLICE_WORK;
-                for entry in self.log.after(position.seq) {
-                    let through = sieve.lets_through(entry.shape);
-                    let Some(left) = work.checked_sub(if through { LOOK_WORK } else { 1 }) else {
-                        return Slice::More;
-                    };
-                    work = left;
-                    if through
-                        && let Some(message) = self.topics.kept(entry)
-                        && pattern.matches(&message.topic)
-                        && !excluded(message)
-                        && !budget.admit(message, into)
-                    {
-                        return Slice::Full;
-                    }
-                    position.seq = entry.seq;
-                }
-            }
-        }
-        position.seq = self.head;
-        Slice::Head
     }
 
     pub(crate) fn tick(&mut self, now: u64) {
@@ -306,11 +175,7 @@ impl Memory {
             while !self.topics[at].ring.is_empty() {
                 self.evict(at);
             }
-            self.evictions += 1;
-            self.topics[at].loss = Loss {
-                seq,
-                evictions: self.evictions,
-            };
+            self.lose(at, seq);
             return;
         }
         let nth = history.first.wrapping_add(history.ring.len() as u32);
@@ -343,16 +208,23 @@ impl Memory {
             return;
         };
         history.first = history.first.wrapping_add(1);
-        self.evictions += 1;
         let seq = message.cursor.seq;
-        history.loss = Loss {
-            seq,
-            evictions: self.evictions,
-        };
+        self.lose(at, seq);
         self.messages -= 1;
         self.bytes -= message.size();
         let topics = &self.topics;
         self.log.forget(seq, |entry| topics.kept(entry).is_some());
+    }
+
+    /// Notes that a topic no longer has a message, nor any before it.
+    fn lose(&mut self, at: usize, seq: u64) {
+        self.evictions += 1;
+        let history = &mut self.topics[at];
+        history.loss = Loss {
+            seq,
+            evictions: self.evictions,
+        };
+        self.losses.push(at, history.shape, seq);
     }
 
     /// Evicts what is too old of a topic, at most so many; returns how many.
@@ -388,8 +260,8 @@ impl Memory {
         while !self.topics[at].ring.is_empty() {
             self.evict(at);
         }
-        self.evictions += 1;
         let seq = self.forgotten.seq.max(self.topics[at].published);
+        self.lose(at, seq);
         self.forgotten = Loss {
             seq,
             evictions: self.evictions,

@@ -9,7 +9,7 @@ use slab::Slab;
 
 use super::log::Entry;
 use super::sieve::Shape;
-use crate::engine::Position;
+use crate::engine::Reader;
 use crate::interest::Route;
 use crate::message::Message;
 use crate::topic::Topic;
@@ -76,6 +76,11 @@ impl Table {
 
     pub(super) fn contains(&self, at: usize) -> bool {
         self.places.contains(at)
+    }
+
+    /// The topic that has a place, if one has.
+    pub(super) fn get(&self, at: usize) -> Option<&History> {
+        self.places.get(at).map(|(history, _)| history)
     }
 
     pub(super) fn find(&self, topic: &Topic) -> Option<usize> {
@@ -193,9 +198,9 @@ impl History {
 }
 
 impl Loss {
-    /// Whether a reader at this position has lost something it does not know of.
-    pub(super) fn hits(&self, position: &Position) -> bool {
-        self.seq > position.seq && self.evictions > position.evictions
+    /// Whether a reader has lost something it does not know of.
+    pub(super) fn hits(&self, reader: &Reader) -> bool {
+        self.seq > reader.seq && self.evictions > reader.evictions
     }
 }
 

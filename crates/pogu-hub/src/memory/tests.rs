@@ -1,6 +1,11 @@
+use proptest::prelude::*;
+
 use super::*;
+use crate::cursor::After;
+use crate::engine::{Asked, Budget, LOOK_WORK, Reader, Slice, Wanted};
 use crate::limits::Policy;
 use crate::message::{Kind, MESSAGE_OVERHEAD};
+use crate::selector::Selector;
 
 const EPOCH: u64 = 9;
 
@@ -31,14 +36,35 @@ fn publish(memory: &mut Memory, now: u64, topic: &str) -> u64 {
 /// All that is kept after `after`, and whether there is a gap.
 fn read(memory: &mut Memory, now: u64, text: &str, after: After) -> (Vec<u64>, bool) {
     let selector = selector(text);
-    let (mut position, gap) = memory.begin(now, &selector, after);
-    let mut budget = Budget {
+    let mut reader = memory.begin(now, &selector, after);
+    let mut messages = Vec::new();
+    let slice = memory.read(
+        now,
+        &selector,
+        &mut reader,
+        0,
+        &mut budget(usize::MAX),
+        &mut messages,
+    );
+    assert_eq!((slice, reader.seq), (Slice::Head, memory.head));
+    (
+        messages.iter().map(|message| message.cursor.seq).collect(),
+        reader.gap,
+    )
+}
+
+fn budget(work: usize) -> Budget {
+    Budget {
         messages: usize::MAX,
         bytes: usize::MAX,
-    };
-    let mut messages = Vec::new();
-    while memory.read(&selector, &mut position, 0, &mut budget, &mut messages) != Slice::Head {}
-    (messages.iter().map(|message| message.cursor.seq).collect(), gap)
+        work,
+    }
+}
+
+/// Whether a reader has lost something that it was not told of.
+fn lost(memory: &mut Memory, text: &str, reader: &mut Reader) -> bool {
+    assert!(memory.prepare(0, &selector(text), reader, &mut usize::MAX.clone()));
+    std::mem::take(&mut reader.gap)
 }
 
 fn after(seq: u64) -> After {
@@ -86,29 +112,20 @@ fn last_is_no_gap() {
             "{text} {count}"
         );
     }
-    // Of a pattern by searching back.
+    // Of a pattern by searching back, whatever the pieces.
     for (text, count, expect) in [
-        ("*", 0, 6),
-        ("*", 1, 5),
-        ("*", 3, 3),
-        ("*", 4, 2),
-        ("*", 100, 2),
-        ("x.*", 100, 6),
+        ("*", 0, 5),
+        ("*", 1, 4),
+        ("*", 3, 2),
+        ("*", 4, 1),
+        ("*", 100, 1),
+        ("x.*", 100, 5),
     ] {
-        let Selector::Pattern(pattern) = selector(text) else {
-            panic!("{text} is no pattern")
-        };
-        let mut search = Search {
-            seq: 6,
-            found: 6,
-            left: count,
-        };
-        let position = memory.search(&pattern, &mut search);
-        assert_eq!(
-            position.map(|position| position.seq + 1),
-            Some(expect),
-            "{text} {count}"
-        );
+        for piece in [LOOK_WORK, LOOK_WORK + 1, usize::MAX] {
+            let mut reader = memory.begin(0, &selector(text), After::Last(count));
+            while !memory.prepare(0, &selector(text), &mut reader, &mut piece.clone()) {}
+            assert_eq!((reader.seq, reader.gap), (expect, false), "{text} {count}");
+        }
     }
 }
 
@@ -124,8 +141,8 @@ fn other_epochs_and_the_future() {
     assert_eq!(read(&mut memory, 0, "a", other), (vec![1, 2], true));
     assert_eq!(read(&mut memory, 0, "none", other), (vec![], true));
     assert_eq!(read(&mut memory, 0, "a", after(u64::MAX)), (vec![], false));
-    let (position, _) = memory.begin(0, &selector("a"), after(u64::MAX));
-    assert_eq!(position.seq, 2, "what is published next is not missed");
+    let reader = memory.begin(0, &selector("a"), after(u64::MAX));
+    assert_eq!(reader.seq, 2, "what is published next is not missed");
 }
 
 #[test]
@@ -290,18 +307,117 @@ fn a_gap_is_told_once() {
         publish(&mut memory, 0, "a");
     }
     for text in ["a", "*"] {
-        let selector = selector(text);
-        let (mut position, gap) = memory.begin(0, &selector, after(0));
-        assert!(gap);
-        assert!(!memory.lost(0, &selector, &mut position));
+        let mut reader = memory.begin(0, &selector(text), after(0));
+        assert!(lost(&mut memory, text, &mut reader));
+        assert!(!lost(&mut memory, text, &mut reader));
     }
-    let (mut position, gap) = memory.begin(0, &selector("*"), after(1));
-    assert!(!gap);
+    let mut reader = memory.begin(0, &selector("*"), after(1));
+    assert!(!lost(&mut memory, "*", &mut reader));
     publish(&mut memory, 0, "b");
-    assert!(!memory.lost(0, &selector("*"), &mut position));
+    assert!(!lost(&mut memory, "*", &mut reader));
     publish(&mut memory, 0, "a");
-    assert!(memory.lost(0, &selector("*"), &mut position));
-    assert!(!memory.lost(0, &selector("*"), &mut position));
+    assert!(lost(&mut memory, "*", &mut reader));
+    assert!(!lost(&mut memory, "*", &mut reader));
+}
+
+proptest! {
+    /// Whichever way it is found out, by however small pieces, and whatever is lost meanwhile.
+    #[test]
+    fn a_gap_is_told_if_and_only_if_something_is_lost(
+        before in prop::collection::vec(0..40_usize, 0..120),
+        meanwhile in prop::collection::vec(prop::collection::vec(0..40_usize, 0..3), 0..12),
+        (kept, topics) in (0..3_usize, prop::sample::select(vec![20, 1000])),
+        seq in any::<prop::sample::Index>(),
+        first in prop::sample::select(vec![0, 16, usize::MAX]),
+        (text, piece) in (prop::sample::select(vec!["a.*", "*.1", ">", "b.>"]), LOOK_WORK..400),
+    ) {
+        let limits = Limits { topics, ..Limits::default() };
+        let mut memory = memory(rule(kept, 1000), limits);
+        let name = |number: &usize| format!("{}.{}", ["a", "b"][number % 2], number / 2);
+        for number in &before {
+            publish(&mut memory, 0, &name(number));
+        }
+        let seq = seq.index(before.len() + 1) as u64;
+        let selector = selector(text);
+        let mut reader = memory.begin(0, &selector, after(seq));
+        memory.prepare(0, &selector, &mut reader, &mut first.clone());
+        let mut all = before.clone();
+        let mut meanwhile = meanwhile.into_iter();
+        let mut rounds = 0;
+        loop {
+            for number in meanwhile.next().into_iter().flatten() {
+                publish(&mut memory, 0, &name(&number));
+                all.push(number);
+            }
+            rounds += 1;
+            if memory.prepare(0, &selector, &mut reader, &mut piece.clone()) {
+                break;
+            }
+        }
+        prop_assert!(rounds < 100);
+        let (there, _) = read(&mut memory, 0, text, After::Earliest);
+        let wanted = all.iter().enumerate().filter(|(at, number)| {
+            *at as u64 >= seq && selector.matches(&name(number).parse().expect("a topic"))
+        });
+        let is_lost = wanted.clone().any(|(at, _)| !there.contains(&(at as u64 + 1)));
+        if is_lost {
+            prop_assert!(reader.gap, "a gap that nobody was told of");
+        } else if topics == 1000 && reader.walks < 2 {
+            prop_assert!(!reader.gap, "a gap that is none");
+        }
+    }
+
+    /// Several patterns are asked for as each of them would be.
+    #[test]
+    fn what_one_of_several_has_lost_is_lost(
+        published in prop::collection::vec(0..40_usize, 0..120),
+        kept in 0..4_usize,
+        wanted in prop::collection::vec((prop::sample::select(vec!["a.*", "*.1", ">", "b.>"]), any::<prop::sample::Index>()), 1..4),
+        piece in LOOK_WORK..400,
+    ) {
+        let mut memory = memory(rule(kept, 1000), Limits::default());
+        for number in &published {
+            publish(&mut memory, 0, &format!("{}.{}", ["a", "b"][number % 2], number / 2));
+        }
+        let mut together = Wanted::new();
+        let mut is_lost = false;
+        for (text, seq) in wanted {
+            let after = after(seq.index(published.len() + 1) as u64);
+            let mut reader = memory.begin(0, &selector(text), after);
+            let Selector::Pattern(pattern) = selector(text) else {
+                panic!("{text} is no pattern")
+            };
+            together.add(&pattern, reader);
+            is_lost |= lost(&mut memory, text, &mut reader);
+        }
+        let mut walk = None;
+        let asked = loop {
+            if let Some(asked) = memory.lost_of_any(&together, &mut walk, &mut piece.clone()) {
+                break asked;
+            }
+        };
+        let whole = Asked::Whole(memory.evictions);
+        prop_assert_eq!(asked, if is_lost { Asked::Lost } else { whole });
+    }
+}
+
+#[test]
+fn more_losses_than_can_be_looked_at_are_a_gap() {
+    let mut memory = memory(rule(1, 1000), Limits::default());
+    for topic in 0..200 {
+        publish(&mut memory, 0, &format!("a.{}", topic % 100));
+    }
+    let selector = selector("none.*");
+    let mut reader = memory.begin(0, &selector, after(0));
+    let mut rounds = 0;
+    while !memory.prepare(0, &selector, &mut reader, &mut 100) {
+        for topic in 0..100 {
+            publish(&mut memory, 0, &format!("a.{topic}"));
+        }
+        rounds += 1;
+        assert!(rounds < 20, "it comes to an end");
+    }
+    assert!(reader.gap);
 }
 
 #[test]
@@ -392,45 +508,24 @@ fn a_slice_of_a_scan_is_bounded() {
         },
     );
     publish(&mut memory, 0, "rare.x");
-    let looked = SLICE_WORK / LOOK_WORK;
+    let slice = 1000;
     // The same shape, but no match, so that each must be looked at.
     let pattern = selector("a.b.c.d.*");
-    for _ in 0..looked + 1 {
+    for _ in 0..slice / LOOK_WORK + 1 {
         publish(&mut memory, 0, "a.b.c.other.x");
     }
-    let mut messages = Vec::new();
-    let mut slices = |selector: &Selector, seq| {
-        let mut position = Position { seq, evictions: 0 };
-        let mut budget = Budget {
-            messages: 10,
-            bytes: usize::MAX,
-        };
+    let mut slices = |selector: &Selector, after| {
+        let mut reader = memory.begin(0, selector, after);
+        let mut messages = Vec::new();
         let mut count = 1;
-        while memory.read(selector, &mut position, 0, &mut budget, &mut messages) == Slice::More {
+        while memory.read(0, selector, &mut reader, 0, &mut budget(slice), &mut messages) == Slice::More {
             count += 1;
         }
-        assert_eq!(position.seq, memory.head);
+        assert_eq!(reader.seq, memory.head);
         count
     };
-    assert_eq!(slices(&pattern, 1), 2);
-    assert_eq!(slices(&pattern, 2), 1);
-    assert_eq!(slices(&selector("rare.*"), 0), 1);
-
-    let Selector::Pattern(pattern) = pattern else {
-        panic!("it is a pattern")
-    };
-    let end = memory.head + 1;
-    let mut search = Search {
-        seq: end,
-        found: end,
-        left: 1,
-    };
-    assert!(memory.search(&pattern, &mut search).is_none());
-    assert_eq!(
-        memory.search(&pattern, &mut search),
-        Some(Position {
-            seq: memory.head,
-            evictions: 0
-        })
-    );
+    assert_eq!(slices(&pattern, after(1)), 2);
+    assert_eq!(slices(&pattern, after(2)), 1);
+    assert_eq!(slices(&selector("rare.*"), after(0)), 1);
+    assert_eq!(slices(&pattern, After::Last(1)), 2);
 }

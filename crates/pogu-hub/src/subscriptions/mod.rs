@@ -4,20 +4,25 @@ mod group;
 mod together;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::mem;
+use std::sync::{Arc, MutexGuard};
 
 use foldhash::fast::RandomState;
 use slab::Slab;
 
 use crate::cursor::{After, Cursor};
-use crate::engine::Position;
+use crate::engine::Reader;
 use crate::filter::Filter;
-use crate::hub::Hub;
+use crate::hub::{Core, Hub};
 use crate::message::Message;
 use crate::selector::Selector;
 use crate::trie::Trie;
 
 use group::{Group, Member};
+
+/// Work that is done at once for a new subscription: mostly it is enough to know where it begins. What is not done then is done where it
+/// catches up.
+const BEGIN_WORK: usize = 1024;
 
 pub use together::CatchUpTogether;
 
@@ -51,9 +56,10 @@ pub struct SubscriptionId {
 pub struct SubscribeOutcome {
     /// Its name.
     pub id: SubscriptionId,
-    /// Where it starts: it gets what comes after this.
-    pub start: Cursor,
-    /// Whether a selected message newer than the cursor asked for is gone. [`CatchUp::gap`] does not tell it again.
+    /// Where it starts: it gets what comes after this. `None` where the last so many of a pattern are still looked for.
+    pub start: Option<Cursor>,
+    /// Whether a selected message newer than the cursor asked for is known to be gone. [`CatchUp::gap`] does not tell it again, but
+    /// what comes to be known later.
     pub gap: bool,
     /// Whether it is live already; else it is to be caught up.
     pub live: bool,
@@ -95,7 +101,7 @@ enum State {
 struct CatchingUp {
     peer: u32,
     filtered: bool,
-    position: Position,
+    reader: Reader,
     exclude_origin: u64,
 }
 
@@ -134,27 +140,36 @@ impl Subscriptions {
         exclude_origin: u64,
         filter: Option<Filter>,
     ) -> Result<SubscribeOutcome, SubscribeError> {
-        self.add(hub, now, peer, selector, after, exclude_origin, filter, false)
+        self.check_room(hub, 1)?;
+        let mut core = hub.lock();
+        let mut reader = core.engine.begin(now, &selector, after);
+        let mut work = BEGIN_WORK;
+        let is_prepared = core.engine.prepare(now, &selector, &mut reader, &mut work);
+        let lives = is_prepared && reader.seq == core.engine.head().seq;
+        Ok(self.add(core, peer, &selector, reader, exclude_origin, filter, lives))
     }
 
-    /// Makes a subscription. One that `waits` is not live before it was caught up, even if there is nothing to catch up with.
+    fn check_room(&self, hub: &Hub, count: usize) -> Result<(), SubscribeError> {
+        let limit = hub.limits().subscriptions.min(u32::MAX as usize);
+        if self.slots.len() + count > limit {
+            return Err(SubscribeError::TooMany(limit));
+        }
+        Ok(())
+    }
+
+    /// Makes a subscription, live or with a reader that catches up.
     #[expect(clippy::too_many_arguments, reason = "all of them say what is asked for")]
     fn add(
         &mut self,
-        hub: &Hub,
-        now: u64,
+        mut core: MutexGuard<'_, Core>,
         peer: u32,
-        selector: Selector,
-        after: After,
+        selector: &Selector,
+        mut reader: Reader,
         exclude_origin: u64,
         filter: Option<Filter>,
-        waits: bool,
-    ) -> Result<SubscribeOutcome, SubscribeError> {
-        let limit = hub.limits().subscriptions.min(u32::MAX as usize);
-        if self.slots.len() >= limit {
-            return Err(SubscribeError::TooMany(limit));
-        }
-        let group = self.group(&selector);
+        lives: bool,
+    ) -> SubscribeOutcome {
+        let group = self.group(selector);
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
         let slot = self.slots.vacant_key();
@@ -163,18 +178,24 @@ impl Subscriptions {
             generation,
         };
 
-        let (mut core, position, gap) = hub.begin(now, &selector, after);
-        let head = core.engine.head();
-        let live = !waits && position.seq == head.seq;
+        let outcome = SubscribeOutcome {
+            id,
+            start: reader.search.is_none().then(|| Cursor {
+                seq: reader.seq,
+                ..core.engine.head()
+            }),
+            gap: mem::take(&mut reader.gap),
+            live: lives,
+        };
         let group_at = group as u32;
         let filtered = filter.is_some();
         let group = &mut self.groups[group];
-        let state = if live {
+        let state = if lives {
             let member = Member {
                 id,
                 peer,
                 filtered,
-                from_seq: position.seq,
+                from_seq: reader.seq,
                 exclude_origin,
             };
             State::Live(group.join(&mut core, self.lane, member))
@@ -183,7 +204,7 @@ impl Subscriptions {
             State::CatchingUp(Box::new(CatchingUp {
                 peer,
                 filtered,
-                position,
+                reader,
                 exclude_origin,
             }))
         };
@@ -194,11 +215,7 @@ impl Subscriptions {
             group: group_at,
             state,
         });
-        let start = Cursor {
-            seq: position.seq,
-            ..head
-        };
-        Ok(SubscribeOutcome { id, start, gap, live })
+        outcome
     }
 
     /// Ends a subscription; false if there is none of this name. O(1) in the number of others. Messages of it that wait in a

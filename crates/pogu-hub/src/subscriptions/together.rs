@@ -1,14 +1,21 @@
 //! Several subscriptions of one peer that read history in one order.
 
+use std::mem;
 use std::sync::Arc;
 
 use super::group::Member;
 use super::{CatchingUp, State, SubscribeError, SubscribeOutcome, SubscriptionId, Subscriptions};
-use crate::cursor::After;
-use crate::engine::{Budget, Slice};
+use crate::cursor::{After, Cursor};
+use crate::engine::{Asked, Budget, Reader, Slice, Wanted};
 use crate::hub::Hub;
 use crate::message::Message;
 use crate::selector::Selector;
+
+/// Work that is left for each subscription of a page, so that all come on.
+const SHARE_WORK: usize = 128;
+/// Slices of work within which it is found out whether one of several subscriptions has lost something: all topics and more, unless patterns
+/// overlap by the thousand.
+const ASK_SLICES: usize = 64;
 
 /// A page for several subscriptions that are catching up.
 #[derive(Debug, Clone, Default)]
@@ -19,13 +26,16 @@ pub struct CatchUpTogether {
     pub gaps: Vec<SubscriptionId>,
     /// Whether all are live now; false: come again, none is.
     pub live: bool,
+    /// What it has cost: entries of the log passed over, or more of those that had to be looked at.
+    pub work: usize,
     /// The head of the order when this was read: what they are live from.
     pub head: u64,
 }
 
 impl Subscriptions {
     /// Subscribes a peer to several selectors, each from a place of its own. None is live before all have been
-    /// [caught up together](Subscriptions::catch_up_together), so that what they get is in one order from the beginning.
+    /// [caught up together](Subscriptions::catch_up_together), so that what they get is in one order from the beginning. Whether one has
+    /// lost something is known at once; where that would take too long it counts as lost.
     ///
     /// # Errors
     ///
@@ -35,31 +45,36 @@ impl Subscriptions {
         hub: &Hub,
         now: u64,
         peer: u32,
-        selectors: &[(Selector, After)],
+        selectors: &[(Selector, Cursor)],
         exclude_origin: u64,
     ) -> Result<Vec<SubscribeOutcome>, SubscribeError> {
-        let mut outcomes: Vec<SubscribeOutcome> = Vec::with_capacity(selectors.len());
-        for (selector, after) in selectors {
-            match self.add(
-                hub,
-                now,
-                peer,
-                selector.clone(),
-                *after,
-                exclude_origin,
-                None,
-                true,
-            ) {
-                Ok(outcome) => outcomes.push(outcome),
-                Err(error) => {
-                    for outcome in outcomes {
-                        self.unsubscribe(hub, outcome.id);
-                    }
-                    return Err(error);
+        self.check_room(hub, selectors.len())?;
+        let mut readers = Vec::with_capacity(selectors.len());
+        let mut wanted = Wanted::new();
+        for (selector, cursor) in selectors {
+            let mut core = hub.lock();
+            let mut reader = core.engine.begin(now, selector, After::Cursor(*cursor));
+            match selector {
+                Selector::Topic(_) => {
+                    core.engine.prepare(now, selector, &mut reader, &mut 0);
+                }
+                Selector::Pattern(pattern) if !reader.gap => wanted.add(pattern, reader),
+                Selector::Pattern(_) => {}
+            }
+            readers.push(reader);
+        }
+        let asked = ask(hub, &wanted);
+        let subscriptions = selectors.iter().zip(readers);
+        let make = |((selector, _), mut reader): (&(Selector, Cursor), Reader)| {
+            if let Selector::Pattern(_) = selector {
+                match asked {
+                    Asked::Lost => reader.gap = true,
+                    Asked::Whole(evictions) => reader.evictions = reader.evictions.max(evictions),
                 }
             }
-        }
-        Ok(outcomes)
+            self.add(hub.lock(), peer, selector, reader, exclude_origin, None, false)
+        };
+        Ok(subscriptions.map(make).collect())
     }
 
     /// The next page of history for several subscriptions, of about `limit` messages (at least one for each that has some) and
@@ -74,45 +89,65 @@ impl Subscriptions {
     ) -> CatchUpTogether {
         let mut page = CatchUpTogether::default();
         let whole = hub.budget(limit);
+        let mut behind: Vec<Behind> = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some((_, catching_up)) = catching_up(&mut self.slots, *id) {
+                behind.push(Behind {
+                    id: *id,
+                    seq: catching_up.reader.before(),
+                    beyond: u64::MAX,
+                });
+            }
+        }
+        // Who is furthest behind holds up the others, so it has the first of the work.
+        behind.sort_by_key(|behind| behind.seq);
         let share = Budget {
             messages: (whole.messages / ids.len().max(1)).max(1),
             bytes: whole.bytes / ids.len().max(1),
+            work: 0,
         };
         // Up to where all of them have read.
         let mut bound = u64::MAX;
-        let mut read = Vec::new();
+        let mut work = whole.work;
+        let mut found: Vec<(Arc<Message>, usize)> = Vec::new();
         let mut core = hub.lock();
         page.head = core.engine.head().seq;
-        for id in ids {
+        for (at, Behind { id, .. }) in behind.iter().enumerate() {
             let Some((group, catching_up)) = catching_up(&mut self.slots, *id) else {
                 continue;
             };
             let CatchingUp {
-                position,
+                reader,
                 exclude_origin,
                 ..
             } = catching_up;
-            let selector = &self.groups[group].selector;
-            if core.engine.lost(now, selector, position) {
-                page.gaps.push(*id);
+            if reader.seq >= bound && reader.search.is_none() {
+                continue;
             }
-            read.push((*id, position.seq));
+            let others = behind.len() - at - 1;
+            let given = work.saturating_sub(others * SHARE_WORK).max(SHARE_WORK);
+            let mut budget = Budget { work: given, ..share };
             let mut messages = Vec::new();
-            let mut budget = Budget { ..share };
+            let selector = &self.groups[group].selector;
             let slice = core
                 .engine
-                .read(selector, position, *exclude_origin, &mut budget, &mut messages);
+                .read(now, selector, reader, *exclude_origin, &mut budget, &mut messages);
+            let spent = given - budget.work;
+            work = work.saturating_sub(spent);
+            page.work += spent;
             if slice != Slice::Head {
-                bound = bound.min(position.seq);
+                bound = bound.min(reader.before());
             }
-            page.messages
-                .extend(messages.into_iter().map(|message| (message, *id)));
+            if mem::take(&mut reader.gap) {
+                page.gaps.push(*id);
+            }
+            found.extend(messages.into_iter().map(|message| (message, at)));
         }
-        page.messages.sort_by_key(|(message, _)| message.cursor.seq);
+        found.sort_by_key(|(message, _)| message.cursor.seq);
         // What one page may hold ends it, too, but never between two of one message.
         let mut bytes = 0;
         let mut last = None;
-        for (message, _) in &page.messages {
+        for (message, _) in &found {
             if bytes > whole.bytes && last != Some(message.cursor.seq) {
                 bound = bound.min(last.unwrap_or(bound));
                 break;
@@ -120,22 +155,28 @@ impl Subscriptions {
             bytes += message.size();
             last = Some(message.cursor.seq);
         }
-        page.messages.retain(|(message, _)| message.cursor.seq <= bound);
+        // What was found beyond is read again.
+        for (message, at) in found.iter().rev() {
+            if message.cursor.seq <= bound {
+                break;
+            }
+            behind[*at].beyond = message.cursor.seq;
+        }
+        found.retain(|(message, _)| message.cursor.seq <= bound);
         page.live = bound == u64::MAX;
-        for (id, before) in read {
-            let Some((group, catching_up)) = catching_up(&mut self.slots, id) else {
+        for Behind { id, beyond, .. } in &behind {
+            let Some((group, catching_up)) = catching_up(&mut self.slots, *id) else {
                 continue;
             };
             if !page.live {
-                // What was read beyond is read again.
-                catching_up.position.seq = catching_up.position.seq.min(bound).max(before);
+                catching_up.reader.seq = catching_up.reader.seq.min(beyond - 1);
                 continue;
             }
             let member = Member {
-                id,
+                id: *id,
                 peer: catching_up.peer,
                 filtered: catching_up.filtered,
-                from_seq: catching_up.position.seq,
+                from_seq: catching_up.reader.seq,
                 exclude_origin: catching_up.exclude_origin,
             };
             let group = &mut self.groups[group];
@@ -144,12 +185,37 @@ impl Subscriptions {
             self.slots[id.slot as usize].state = State::Live(place);
         }
         drop(core);
-        page.messages.retain(|(message, id)| {
+        let found = found.into_iter().map(|(message, at)| (message, behind[at].id));
+        page.messages.extend(found.filter(|(message, id)| {
             let filter = self.filters.get(id);
             filter.is_none_or(|filter| filter.admits(message))
-        });
+        }));
         page
     }
+}
+
+/// A subscription that catches up beside others.
+struct Behind {
+    id: SubscriptionId,
+    /// Where it was.
+    seq: u64,
+    /// Its first message that is not in the page, though it was read.
+    beyond: u64,
+}
+
+/// Whether one of several readers of patterns has lost something, in as many slices as it takes.
+fn ask(hub: &Hub, wanted: &Wanted) -> Asked {
+    if wanted.is_empty() {
+        return Asked::Whole(0);
+    }
+    let mut walk = None;
+    for _ in 0..ASK_SLICES {
+        let mut work = hub.budget(1).work;
+        if let Some(asked) = hub.lock().engine.lost_of_any(wanted, &mut walk, &mut work) {
+            return asked;
+        }
+    }
+    Asked::Lost
 }
 
 /// The group of a subscription that is catching up, and how far it is.

@@ -7,6 +7,8 @@ use pogu_hub::{
     Rule, Selector, SubscribeError, Subscriptions, Topic,
 };
 
+use crate::read;
+
 const EPOCH: u64 = 5;
 
 struct Fixture {
@@ -212,9 +214,9 @@ fn a_page_at_its_edges() {
     fixture.publish(&["a", "b", "a", "a"]);
     for text in ["a", "*"] {
         let read = |after, limit| {
-            let page = fixture.hub.read(0, &selector(text), after, limit);
+            let page = read(&fixture.hub, 0, &selector(text), after, limit);
             let seqs: Vec<u64> = page.messages.iter().map(|message| message.cursor.seq).collect();
-            (seqs, page.next.seq, page.complete)
+            (seqs, page.next.seq, page.next == fixture.hub.head())
         };
         let after = |seq| After::Cursor(Cursor { epoch: EPOCH, seq });
         let second = if text == "a" { 3 } else { 2 };
@@ -243,9 +245,7 @@ fn a_page_at_its_edges() {
     };
     small.publish(&["a", "a"]);
     assert_eq!(
-        small
-            .hub
-            .read(0, &selector("a"), After::Earliest, 10)
+        read(&small.hub, 0, &selector("a"), After::Earliest, 10)
             .messages
             .len(),
         1,
@@ -270,33 +270,27 @@ fn a_read_of_a_pattern_looks_at_a_bounded_part_and_goes_on() {
     drafts.push(draft("a.b.c.here"));
     hub.publish(0, &mut drafts);
     let selector = selector("*.b.c.here");
-    let first = hub.read(0, &selector, After::Earliest, 10);
-    assert_eq!(
-        (first.messages.len(), first.complete, first.gap),
-        (1, false, false)
-    );
-    let mut next = first.next;
-    let mut pages = 0;
-    loop {
-        let page = hub.read(0, &selector, After::Cursor(next), 10);
-        pages += 1;
-        assert!(page.next.seq > next.seq, "it goes on");
-        assert!(!page.gap);
-        next = page.next;
-        if page.complete {
-            assert_eq!(page.messages.len(), 1);
-            break;
+    for (after, least) in [(After::Earliest, 30), (After::Last(2), 60)] {
+        let mut reading = hub.reading(0, selector.clone(), after, 10);
+        let mut slices = 1;
+        while !hub.read(0, &mut reading) {
+            slices += 1;
         }
-        assert!(page.messages.is_empty());
+        let seqs: Vec<u64> = reading
+            .messages
+            .iter()
+            .map(|message| message.cursor.seq)
+            .collect();
+        assert_eq!(
+            (seqs, reading.next, reading.gap),
+            (vec![1, 70_002], hub.head(), false)
+        );
+        assert!(slices > least, "a slice at a time: {slices}");
     }
-    assert!(pages >= 2);
-    assert_eq!(next, hub.head());
-    let last = hub.read(0, &selector, After::Last(2), 10);
-    assert_eq!(last.messages[0].cursor.seq, 1, "a search back is not cut short");
 
     let mut subscriptions = Subscriptions::new(0);
     let made = subscriptions
-        .subscribe(&hub, 0, 0, selector, After::Earliest, 0, None)
+        .subscribe(&hub, 0, 0, selector.clone(), After::Earliest, 0, None)
         .expect("below the limit");
     let mut found = 0;
     let mut turns = 0;
@@ -306,6 +300,19 @@ fn a_read_of_a_pattern_looks_at_a_bounded_part_and_goes_on() {
     }
     assert_eq!(found, 2);
     assert!(turns > 10, "a slice at a time: {turns}");
+
+    // The last so many are looked for where it catches up, and where it begins is not known before.
+    let made = subscriptions
+        .subscribe(&hub, 0, 0, selector, After::Last(2), 0, None)
+        .expect("below the limit");
+    assert_eq!((made.start, made.live, made.gap), (None, false, false));
+    let mut pages = Vec::new();
+    while !subscriptions.is_live(made.id) {
+        pages.push(subscriptions.catch_up(&hub, 0, made.id, 10).messages);
+        assert!(pages.len() < 100, "it comes to an end");
+    }
+    assert!(pages.len() > 10, "a slice at a time: {}", pages.len());
+    assert_eq!(pages.concat().len(), 2);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use pogu_hub::{
 };
 
 use crate::model::{EPOCH, Model};
+use crate::read;
 
 const SEEDS: u64 = 150;
 const STEPS: usize = 300;
@@ -228,14 +229,17 @@ impl Simulation {
         let made = subscriptions
             .subscribe(&self.hub, self.now, peer, selector.clone(), after, exclude, None)
             .expect("below the limit");
-        assert_eq!(
-            made.start,
-            Cursor {
-                epoch: EPOCH,
-                seq: start
-            },
-            "{selector} {after:?}"
-        );
+        let Some(known) = made.start else {
+            // Where the last so many begin takes longer to find.
+            assert!(matches!(after, After::Last(_)) && !made.live);
+            assert!(subscriptions.unsubscribe(&self.hub, made.id));
+            return;
+        };
+        let expect = Cursor {
+            epoch: EPOCH,
+            seq: start,
+        };
+        assert_eq!(known, expect, "{selector} {after:?}");
         assert_eq!(made.live, start == self.model.head());
         assert_eq!(subscriptions.is_live(made.id), made.live);
         assert_eq!(subscriptions.selector(made.id), Some(&selector));
@@ -501,7 +505,7 @@ impl Simulation {
         let limit = self.random.below(12) as usize;
         self.model.expire(self.now, Some(&selector));
         let start = self.model.begin(&selector, after);
-        let page = self.hub.read(self.now, &selector, after, limit);
+        let page = read(&self.hub, self.now, &selector, after, limit);
         let mut expect = self
             .model
             .kept()
@@ -516,7 +520,6 @@ impl Simulation {
             bytes += message.size();
         }
         let next = expect.next();
-        assert_eq!(page.complete, next.is_none());
         match next {
             Some(next) => {
                 let full = page.messages.len() == limit.max(1) || bytes + next.size > PAGE_BYTES;

@@ -2,7 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by a panic")]
 
-use pogu_hub::{After, Cursor, Draft, Event, Hub, Kind, Limits, Selector, SubscriptionId, Subscriptions};
+use pogu_hub::{Cursor, Draft, Event, Hub, Kind, Limits, Selector, SubscriptionId, Subscriptions};
 use proptest::prelude::*;
 
 const EPOCH: u64 = 5;
@@ -43,8 +43,8 @@ proptest! {
         let selectors: Vec<Selector> = selectors.iter().map(|text| text.parse().unwrap()).collect();
         let mut subscriptions = Subscriptions::new(0);
         let afters: Vec<u64> = (0..selectors.len() as u64).map(|at| (after + at * apart).min(before.len() as u64)).collect();
-        let places = afters.iter().map(|seq| After::Cursor(Cursor { epoch: EPOCH, seq: *seq }));
-        let places: Vec<(Selector, After)> = selectors.iter().cloned().zip(places).collect();
+        let places = afters.iter().map(|seq| Cursor { epoch: EPOCH, seq: *seq });
+        let places: Vec<(Selector, Cursor)> = selectors.iter().cloned().zip(places).collect();
         let made = subscriptions.subscribe_together(&hub, 0, 7, &places, 0).unwrap();
         let ids: Vec<SubscriptionId> = made.iter().map(|made| made.id).collect();
         prop_assert!(made.iter().all(|made| !made.live && !made.gap));
@@ -99,7 +99,7 @@ fn without_room_for_all_there_is_none() {
     };
     let hub = Hub::new(EPOCH, 1, vec![], vec![], limits, Box::new(|_| {}));
     let mut subscriptions = Subscriptions::new(0);
-    let selectors = ["a", "b", "c"].map(|text| (text.parse().unwrap(), After::Now));
+    let selectors = ["a", "b", "c"].map(|text| (text.parse().unwrap(), Cursor { epoch: EPOCH, seq: 0 }));
     assert!(
         subscriptions
             .subscribe_together(&hub, 0, 7, &selectors, 0)

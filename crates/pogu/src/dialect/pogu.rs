@@ -1,5 +1,7 @@
 //! The pogu dialect: commands of one line, each answered, in the order in which they came.
 
+use std::fmt::Display;
+
 use pogu_hub::{After, Cursor, Draft, PublishError, Selector, SubscribeOutcome, SubscriptionId, Topic};
 use pogu_proto::pogu;
 
@@ -101,7 +103,8 @@ impl Speaker<'_> {
             } => match self.subscribe(talk, pattern, after, echo) {
                 Ok(outcome) => {
                     // Where it starts, to go on from should the connection break before the first message.
-                    self.answer(talk, |out| pogu::ok(seq, Some(&outcome.start), None, out));
+                    let start = outcome.start.as_ref().map(|start| start as &dyn Display);
+                    self.answer(talk, |out| pogu::ok(seq, start, None, out));
                     if outcome.gap {
                         self.answer(talk, |out| pogu::gap(pattern, None, out));
                     }

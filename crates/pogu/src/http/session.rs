@@ -132,6 +132,7 @@ pub(super) fn take_over(
         .is_some_and(|peer| matches!(peer.dialect, Dialect::Handler(_)))
     {
         // Some clients lose what comes in one segment with the answer that makes them a WebSocket.
+        lane.mark_dirty(slot);
         lane.flush_peer(slot);
     }
     lane.begin(id);

@@ -5,9 +5,10 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use pogu_hub::{After, Draft, Selector, Topic};
+use pogu_hub::{After, Draft, Reading, Selector, Topic};
 use pogu_proto::pogu::HEADERS_MAX;
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::parameters::{Parameters, Via, decode};
@@ -42,7 +43,7 @@ pub(super) async fn topic(
         Method::POST => publish(lane, request, topic).await.map(Answer::Reply),
         Method::GET if upgrade::is_asked(request) => purpose(topic, request.uri().query())
             .map(|purpose| upgrade::websocket(lane, request, purpose, origin_allowed)),
-        Method::GET => read(lane, request, topic),
+        Method::GET => read(lane, request, topic).await,
         Method::HEAD => head(topic).map(Answer::Reply),
         _ => Err(Problem::method_not_allowed(
             request.method().as_str(),
@@ -185,7 +186,7 @@ fn text_header(headers: &HeaderMap, name: &'static str) -> Result<Option<Box<str
     }
 }
 
-fn read(lane: &Shared, request: &Request<Incoming>, path: &str) -> Result<Answer, Problem> {
+async fn read(lane: &Shared, request: &Request<Incoming>, path: &str) -> Result<Answer, Problem> {
     let selector = selector(path)?;
     let http1 = request.version() < Version::HTTP_2;
     let parameters = Parameters::parse(request.uri().query())?;
@@ -197,7 +198,7 @@ fn read(lane: &Shared, request: &Request<Incoming>, path: &str) -> Result<Answer
         return Err(Problem::shutting_down());
     }
     match via {
-        Via::Poll => poll(lane, selector, &parameters),
+        Via::Poll => poll(lane, selector, &parameters).await,
         Via::Stream => {
             let carrier = Carrier::JsonLines {
                 quiet_since: lane.borrow().core.now,
@@ -234,16 +235,11 @@ fn accepted(headers: &HeaderMap) -> Via {
     }
 }
 
-fn poll(lane: &Shared, selector: Selector, parameters: &Parameters) -> Result<Answer, Problem> {
+async fn poll(lane: &Shared, selector: Selector, parameters: &Parameters) -> Result<Answer, Problem> {
     let limit = parameters.limit.unwrap_or(LIMIT_DEFAULT).min(LIMIT_MAX);
     let after = parameters.after.unwrap_or(After::Now);
-    let (page, wait_max) = {
-        let lane = lane.borrow();
-        (
-            lane.core.hub.read(lane.core.unix, &selector, after, limit),
-            lane.core.config.limits.wait,
-        )
-    };
+    let page = page(lane, selector.clone(), after, limit).await;
+    let wait_max = lane.borrow().core.config.limits.wait;
     let wait = parameters.wait.map_or(Duration::ZERO, |wait| {
         Duration::try_from_secs_f64(wait)
             .unwrap_or(wait_max)
@@ -275,6 +271,23 @@ fn poll(lane: &Shared, selector: Selector, parameters: &Parameters) -> Result<An
         After::Cursor(page.next),
         Vec::new(),
     ))
+}
+
+/// A page of history. Where a pattern has few matches among many messages the lane and other readers go on between its slices, and no two
+/// such readers are within one turn.
+async fn page(lane: &Shared, selector: Selector, after: After, limit: usize) -> Reading {
+    let (hub, now, readers) = {
+        let core = &lane.borrow().core;
+        (core.hub.clone(), core.unix, core.readers.clone())
+    };
+    let mut reading = hub.reading(now, selector, after, limit);
+    if !hub.read(now, &mut reading) {
+        let _turn = readers.lock().await;
+        while !hub.read(now, &mut reading) {
+            yield_now().await;
+        }
+    }
+    reading
 }
 
 /// An answer that is a session of the plain dialect, which publishes nothing.

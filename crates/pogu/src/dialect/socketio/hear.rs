@@ -8,7 +8,7 @@ use pogu_proto::socketio::{self, Arg, Args, Auth, Event, NamespaceId, Session};
 use serde_json::{Map, Value};
 
 use super::body::{self, Body};
-use super::{Awaited, PendingAck, SocketIo, State, answer_cursor, answer_error};
+use super::{Awaited, PendingAck, SocketIo, State, answer_error};
 use crate::core::Waiting;
 use crate::dialect::{Input, Speaker, parse_publish_topic};
 use crate::http::NAME_MAX;
@@ -249,11 +249,10 @@ impl Speaker<'_> {
             .subscribe(self.id, selector, after, 0, None)
             .map_err(|error| error.to_string())?;
         state.joined[joined].subscribed(&outcome, self.catching_up, self.core);
-        let mut answer = answer_cursor(outcome.start);
-        if outcome.gap {
-            answer.insert_str(answer.len() - 1, ",\"gap\":true");
-        }
-        Ok(Some(answer))
+        let cursor = outcome.start.map(|start| format!("\"cursor\":\"{start}\""));
+        let gap = outcome.gap.then(|| "\"gap\":true".to_owned());
+        let members: Vec<String> = cursor.into_iter().chain(gap).collect();
+        Ok(Some(format!("{{{}}}", members.join(","))))
     }
 
     fn unsubscribe_root(

@@ -134,7 +134,7 @@ impl Speaker<'_> {
                     subscriptions.push(outcome.id);
                     watched.push(Watched {
                         selector,
-                        since: outcome.start.seq,
+                        since: outcome.start.map_or(0, |start| start.seq),
                         is_behind: false,
                     });
                 }

@@ -102,7 +102,7 @@ impl Joined {
         core.recoveries.change(pid, |kept| {
             kept.subscriptions.push(Watched {
                 selector: selector.clone(),
-                since: outcome.start.seq,
+                since: outcome.start.map_or(0, |start| start.seq),
                 is_behind: !outcome.live,
             });
             if is_ahead {

@@ -125,7 +125,7 @@ impl Speaker<'_> {
                 .subscribe(self.id, selector, options.after, exclude, options.filter.clone())
             {
                 Ok(outcome) => {
-                    start = start.or(Some(outcome.start));
+                    start = start.or(outcome.start);
                     ids.push(outcome.id);
                     lost.gap |= outcome.gap;
                     if !outcome.live {

@@ -1,0 +1,292 @@
+//! Reading the history, in slices of bounded work.
+
+use std::sync::Arc;
+
+use super::Memory;
+use super::sieve::Sieve;
+use super::table::Loss;
+use crate::cursor::After;
+use crate::engine::{Asked, Budget, LOOK_WORK, Reader, Search, Slice, Walk, Wanted};
+use crate::message::Message;
+use crate::selector::{Pattern, Selector};
+use crate::topic::Topic;
+
+/// Work that passing over one topic counts: it is somewhere in memory.
+const TOPIC_WORK: usize = 4;
+/// Walks through all topics after which a reader is told a gap unseen: more is lost meanwhile than it can look at.
+const WALKS_MAX: u8 = 2;
+
+impl Memory {
+    pub(crate) fn begin(&mut self, now: u64, selector: &Selector, after: After) -> Reader {
+        let at = match selector {
+            Selector::Topic(topic) => self.topics.find(topic),
+            Selector::Pattern(_) => None,
+        };
+        if let Some(at) = at {
+            self.expire(now, at, usize::MAX);
+        }
+        let (head, evictions) = (self.head, self.evictions);
+        match after {
+            After::Now => Reader::new(head, evictions),
+            After::Earliest => Reader::new(0, evictions),
+            After::Last(count) => {
+                let ring = at.map(|at| &self.topics[at].ring);
+                let first = ring.and_then(|ring| ring.get(ring.len().saturating_sub(count as usize)));
+                let seq = first.map_or(head, |message| message.cursor.seq - 1);
+                let is_searched = matches!(selector, Selector::Pattern(_)) && count > 0;
+                Reader {
+                    search: is_searched.then_some(Search {
+                        seq: head + 1,
+                        found: head + 1,
+                        left: count,
+                    }),
+                    ..Reader::new(seq, evictions)
+                }
+            }
+            After::Cursor(cursor) if cursor.epoch != self.epoch => Reader {
+                gap: true,
+                ..Reader::new(0, evictions)
+            },
+            After::Cursor(cursor) => Reader::new(cursor.seq.min(head), 0),
+        }
+    }
+
+    pub(crate) fn prepare(
+        &mut self,
+        now: u64,
+        selector: &Selector,
+        reader: &mut Reader,
+        work: &mut usize,
+    ) -> bool {
+        match selector {
+            Selector::Topic(topic) => {
+                let loss = match self.topics.find(topic) {
+                    Some(at) => {
+                        self.expire(now, at, usize::MAX);
+                        self.topics[at].loss
+                    }
+                    None => self.forgotten,
+                };
+                reader.gap |= loss.hits(reader);
+                reader.evictions = self.evictions;
+                true
+            }
+            Selector::Pattern(pattern) => {
+                self.search(pattern, reader, work) && self.look_for_losses(pattern, reader, work)
+            }
+        }
+    }
+
+    pub(crate) fn read(
+        &mut self,
+        now: u64,
+        selector: &Selector,
+        reader: &mut Reader,
+        exclude_origin: u64,
+        budget: &mut Budget,
+        into: &mut Vec<Arc<Message>>,
+    ) -> Slice {
+        if !self.prepare(now, selector, reader, &mut budget.work) {
+            return Slice::More;
+        }
+        reader.walks = 0;
+        let excluded = |message: &Message| exclude_origin != 0 && message.origin == exclude_origin;
+        match selector {
+            Selector::Topic(topic) => {
+                if let Some(at) = self.topics.find(topic) {
+                    let ring = &self.topics[at].ring;
+                    let start = ring.partition_point(|message| message.cursor.seq <= reader.seq);
+                    for message in ring.range(start..) {
+                        if !budget.look() {
+                            return Slice::More;
+                        }
+                        if !excluded(message) && !budget.admit(message, into) {
+                            return Slice::Full;
+                        }
+                        reader.seq = message.cursor.seq;
+                    }
+                }
+            }
+            Selector::Pattern(pattern) => {
+                let sieve = Sieve::of(pattern);
+                for entry in self.log.after(reader.seq) {
+                    let through = sieve.lets_through(entry.shape);
+                    if !spend(&mut budget.work, if through { LOOK_WORK } else { 1 }) {
+                        return Slice::More;
+                    }
+                    if through
+                        && let Some(message) = self.topics.kept(entry)
+                        && pattern.matches(&message.topic)
+                        && !excluded(message)
+                        && !budget.admit(message, into)
+                    {
+                        return Slice::Full;
+                    }
+                    reader.seq = entry.seq;
+                }
+            }
+        }
+        reader.seq = self.head;
+        Slice::Head
+    }
+
+    pub(crate) fn lost_of_any(
+        &self,
+        wanted: &Wanted,
+        walk: &mut Option<Walk>,
+        work: &mut usize,
+    ) -> Option<Asked> {
+        let is_lost = |loss: &Loss, topic: &Topic, work: &mut usize| {
+            if loss.seq <= wanted.oldest {
+                return false;
+            }
+            let (is_lost, asked) = wanted.any(topic, |reader| loss.hits(reader));
+            *work = work.saturating_sub(LOOK_WORK * (1 + asked));
+            is_lost
+        };
+        if self.forgotten.seq > wanted.oldest {
+            return Some(Asked::Lost);
+        }
+        if walk.is_none() {
+            for history in self.topics.recent() {
+                if history.published <= wanted.oldest {
+                    return Some(Asked::Whole(self.evictions));
+                }
+                if !spend(work, TOPIC_WORK) {
+                    break;
+                }
+                if is_lost(&history.loss, &history.topic, work) {
+                    return Some(Asked::Lost);
+                }
+            }
+        }
+        let walk = walk.get_or_insert(Walk {
+            at: 0,
+            evictions: self.evictions,
+        });
+        while walk.at < self.topics.places() {
+            if !spend(work, TOPIC_WORK) {
+                return None;
+            }
+            if let Some(history) = self.topics.get(walk.at)
+                && is_lost(&history.loss, &history.topic, work)
+            {
+                return Some(Asked::Lost);
+            }
+            walk.at += 1;
+        }
+        Some(Asked::Whole(walk.evictions))
+    }
+
+    /// Goes on with a search back from the head for the beginning; false: come again.
+    fn search(&self, pattern: &Pattern, reader: &mut Reader, work: &mut usize) -> bool {
+        let Some(search) = &mut reader.search else {
+            return true;
+        };
+        let sieve = Sieve::of(pattern);
+        for entry in self.log.before(search.seq) {
+            if search.left == 0 {
+                break;
+            }
+            let through = sieve.lets_through(entry.shape);
+            if !spend(work, if through { LOOK_WORK } else { 1 }) {
+                return false;
+            }
+            search.seq = entry.seq;
+            if through
+                && let Some(message) = self.topics.kept(entry)
+                && pattern.matches(&message.topic)
+            {
+                search.found = entry.seq;
+                search.left -= 1;
+            }
+        }
+        *reader = Reader::new(search.found - 1, self.evictions);
+        true
+    }
+
+    /// Goes on looking for a message that is selected, newer than the reader's place and evicted since it last asked; false: come again.
+    fn look_for_losses(&self, pattern: &Pattern, reader: &mut Reader, work: &mut usize) -> bool {
+        let sieve = Sieve::of(pattern);
+        while reader.evictions != self.evictions {
+            if self.forgotten.hits(reader) || reader.walks == WALKS_MAX {
+                return self.told(reader);
+            }
+            if let Some(walk) = &mut reader.walk {
+                while walk.at < self.topics.places() {
+                    if !spend(work, TOPIC_WORK) {
+                        return false;
+                    }
+                    let history = self.topics.get(walk.at);
+                    walk.at += 1;
+                    let has_lost = history.is_some_and(|history| {
+                        // Its message may be gone since the walk began, and be told again: seldom, and better than never.
+                        history.loss.seq > reader.seq
+                            && history.loss.evictions > reader.evictions
+                            && sieve.lets_through(history.shape)
+                            && pattern.matches(&history.topic)
+                    });
+                    if has_lost {
+                        return self.told(reader);
+                    }
+                }
+                reader.evictions = walk.evictions;
+                reader.walk = None;
+                reader.walks += 1;
+                continue;
+            }
+            if let Some(losses) = self.losses.last(self.evictions - reader.evictions) {
+                for (asked, lost) in (reader.evictions..).zip(losses) {
+                    let looks = lost.seq > reader.seq && sieve.lets_through(lost.shape);
+                    if !spend(work, if looks { LOOK_WORK } else { 1 }) {
+                        reader.evictions = asked;
+                        return false;
+                    }
+                    if looks
+                        && let Some(history) = self.topics.get(lost.topic as usize)
+                        && history.loss.hits(reader)
+                        && pattern.matches(&history.topic)
+                    {
+                        return self.told(reader);
+                    }
+                }
+                reader.evictions = self.evictions;
+                return true;
+            }
+            for history in self.topics.recent() {
+                if history.published <= reader.seq {
+                    reader.evictions = self.evictions;
+                    return true;
+                }
+                if !spend(work, TOPIC_WORK) {
+                    break;
+                }
+                if history.loss.hits(reader) && pattern.matches(&history.topic) {
+                    return self.told(reader);
+                }
+            }
+            reader.walk = Some(Walk {
+                at: 0,
+                evictions: self.evictions,
+            });
+        }
+        true
+    }
+
+    /// The reader has lost something, and knows all up to now.
+    fn told(&self, reader: &mut Reader) -> bool {
+        reader.gap = true;
+        reader.walk = None;
+        reader.evictions = self.evictions;
+        true
+    }
+}
+
+/// Takes a piece of work, if there is so much left.
+fn spend(work: &mut usize, piece: usize) -> bool {
+    match work.checked_sub(piece) {
+        Some(left) => *work = left,
+        None => return false,
+    }
+    true
+}
