@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Buf as _;
 use pogu_proto::engineio::{
     self, Data, Due, Event, Form, Packet, PacketError, Payload, Session, Transport, Version,
 };
@@ -137,6 +138,8 @@ pub(crate) struct EngineIo {
     form: Form,
     /// Binary goes out as base64 on a WebSocket too.
     base64: bool,
+    /// A ping waits for a poll. It goes before all that waits there, or a client with much to take would seem dead.
+    pings: bool,
     /// A POST that is heard once the client has taken what waits for it.
     pub(crate) unheard: Option<Box<Post>>,
 }
@@ -160,6 +163,7 @@ impl EngineIo {
             socket,
             form,
             base64,
+            pings: false,
             unheard: None,
         }
     }
@@ -232,6 +236,7 @@ impl EngineIo {
         loop {
             match self.session.tick(core.now) {
                 Ok(None) => return Ok(()),
+                Ok(Some(Due::Ping)) if self.socket.is_none() => self.pings = true,
                 Ok(Some(Due::Ping)) => self.packing().put(&Packet::Ping(""), out),
                 // The WebSocket that probes has the same deadline of its own.
                 Ok(Some(Due::ProbeFailed)) => {}
@@ -254,6 +259,9 @@ impl EngineIo {
         let mut items = std::mem::take(out);
         self.socket = Some(socket);
         let limits = self.no_limits();
+        if std::mem::take(&mut self.pings) {
+            self.packing().put(&Packet::Ping(""), out);
+        }
         if items.is_empty() {
             return;
         }
@@ -261,6 +269,14 @@ impl EngineIo {
             self.packing().put(&packet, out);
         }
     }
+}
+
+/// Appends packets to others.
+fn join(form: Form, items: &mut Vec<u8>, more: &[u8]) {
+    if !items.is_empty() && !more.is_empty() {
+        items.extend_from_slice(form.separator());
+    }
+    items.extend_from_slice(more);
 }
 
 impl Peer {
@@ -360,12 +376,18 @@ impl Lane {
         let Carrier::EngineIo(engine) = &mut peer.carrier else {
             return Progress::Parked;
         };
-        if let (Some(form), Some(mut mailbox)) = (form, peer.mailbox.take()) {
-            let run = runs.of(form, &peer.dialect, &mailbox, PACKETS_MAX, &mut core.codec);
-            if !peer.out.is_empty() && !run.bytes.is_empty() {
-                peer.out.extend_from_slice(engine.form().separator());
-            }
-            peer.out.extend_from_slice(&run.bytes);
+        let items = engine.form();
+        let mut payload = Vec::new();
+        if std::mem::take(&mut engine.pings) {
+            engine.packing().put(&Packet::Ping(""), &mut payload);
+        }
+        let room = PACKETS_MAX - usize::from(!payload.is_empty());
+        if peer.rest.is_empty()
+            && items.part(room, &peer.out).is_none()
+            && let (Some(form), Some(mut mailbox)) = (form, peer.mailbox.take())
+        {
+            let run = runs.of(form, &peer.dialect, &mailbox, room, &mut core.codec);
+            join(items, &mut peer.out, &run.bytes);
             core.counters.sent(way, run.messages);
             mailbox.drain_front(run.messages);
             if mailbox.is_empty() {
@@ -374,14 +396,26 @@ impl Lane {
                 peer.mailbox = Some(mailbox);
             }
         }
-        match last {
-            Some(packet) => engine.packing().put(&packet, &mut peer.out),
-            None if peer.out.is_empty() => return Progress::Parked,
-            None => engine.session.poll_answered(),
+        if let Some(packet) = &last {
+            engine.packing().put(packet, &mut peer.out);
         }
-        let mut payload = std::mem::take(&mut peer.out);
-        if peer.closing.is_none() {
-            peer.out = engine.form().split_off(PACKETS_MAX, &mut payload);
+        if peer.closing.is_some() || peer.rest.is_empty() && items.part(room, &peer.out).is_none() {
+            join(items, &mut payload, &std::mem::take(&mut peer.rest));
+            join(items, &mut payload, &std::mem::take(&mut peer.out));
+        } else {
+            // What is left is neither copied nor looked at before its turn comes.
+            if peer.rest.is_empty() {
+                peer.rest = std::mem::take(&mut peer.out).into();
+            }
+            let end = items.part(room, &peer.rest).unwrap_or(peer.rest.len());
+            join(items, &mut payload, &peer.rest.split_to(end));
+            peer.rest.advance(items.separator().len().min(peer.rest.len()));
+        }
+        if last.is_none() {
+            if payload.is_empty() {
+                return Progress::Parked;
+            }
+            engine.session.poll_answered();
         }
         core.counters.wrote(way, payload.len());
         if let Link::Poll(poll) = std::mem::replace(&mut peer.link, Link::None) {
@@ -392,7 +426,7 @@ impl Lane {
             return Progress::Done;
         }
         // Each poll takes a part of what waits: the POST is for when enough of it is gone.
-        let takes_more = peer.out.len() <= BACKLOG_MAX;
+        let takes_more = peer.rest.len() + peer.out.len() <= BACKLOG_MAX;
         let unheard = if takes_more { engine.unheard.take() } else { None };
         if let (id, Some(post)) = (peer.id, unheard) {
             self.hear_post(id, *post);
@@ -509,7 +543,10 @@ impl Lane {
             engine.packing().put(&packet, &mut payload);
             let _ = poll.answer.send(engine.answer(payload));
         }
-        engine.upgrade(socket, &mut target.out);
+        let mut items = Vec::from(std::mem::take(&mut target.rest));
+        join(engine.form(), &mut items, &target.out);
+        engine.upgrade(socket, &mut items);
+        target.out = items;
         target.out.splice(0..0, out);
         target.blocked = false;
         let unheard = engine.unheard.take();

@@ -47,17 +47,12 @@ impl Form {
         }
     }
 
-    /// Takes all behind so many packets out of a payload of protocol 4. Those of protocol 3 are not parted.
-    pub fn split_off(self, packets: usize, payload: &mut Vec<u8>) -> Vec<u8> {
+    /// Where the first so many packets of a payload of protocol 4 end, at a [`SEPARATOR`]; `None` if it has no more than these. Those of
+    /// protocol 3 are not parted.
+    pub fn part(self, packets: usize, payload: &[u8]) -> Option<usize> {
         let mut separators = memchr::memchr_iter(SEPARATOR, payload);
-        match separators.nth(packets.saturating_sub(1)) {
-            Some(at) if self == Self::V4 => {
-                let rest = payload.split_off(at + 1);
-                payload.truncate(at);
-                rest
-            }
-            _ => Vec::new(),
-        }
+        let end = separators.nth(packets.saturating_sub(1));
+        end.filter(|_| self == Self::V4)
     }
 }
 

@@ -61,3 +61,40 @@ fn who_never_polls_is_given_up() {
         server.await_metric(SESSIONS, 0);
     }
 }
+
+#[test]
+fn a_post_is_heard_once_little_waits_however_often_its_client_polls() {
+    let server = Running::start();
+    let mut polls = Polls::open(&server);
+    polls.post_ok("40/a,");
+    let asks = ["42/a,1[\"x\"]"; 10_000].join("\u{1e}");
+    polls.post_ok(&asks);
+    let head = format!("POST {} HTTP/1.1", polls.target());
+    polls.posts.send(&head, asks.as_bytes());
+    assert!(polls.packet().starts_with("40/a,{"));
+    let (mut taken, mut bytes) = (0, 0);
+    while !polls.posts.is_answered() {
+        bytes += polls.packet().len() + 1;
+        taken += 1;
+        assert!(taken < 10_000, "it waits for all");
+    }
+    assert_eq!(polls.posts.answer().text(), "ok");
+    let each = bytes / taken;
+    let left = (10_000 - taken) * each;
+    // The packets of one answer were taken one by one here.
+    assert!(left <= 256 * 1024 + 16 * each, "{left} bytes waited");
+}
+
+#[test]
+fn a_ping_does_not_wait_behind_what_its_client_has_not_taken() {
+    let server = Running::with("[socketio]\nping-interval = \"100ms\"\nping-timeout = \"20s\"\n");
+    let mut polls = Polls::open(&server);
+    polls.post_ok("40/a,");
+    polls.post_ok(&["42/a,1[\"x\"]"; 10_000].join("\u{1e}"));
+    let mut taken = 0;
+    while polls.packet() != "2" {
+        taken += 1;
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    assert!(taken < 9_000, "it came behind {taken} packets");
+}
