@@ -67,6 +67,16 @@ impl Carrier {
         }
     }
 
+    /// Whether what it sends may be compressed.
+    pub(crate) fn inflates(&self) -> bool {
+        let socket = match self {
+            Carrier::WebSocket(session) => Some(session),
+            Carrier::EngineIo(engine) => engine.socket.as_ref(),
+            _ => None,
+        };
+        socket.is_some_and(|session| session.deflate().is_some())
+    }
+
     /// Whether its client has gone, so that there is nobody to tell.
     pub(crate) fn is_gone(&self) -> bool {
         matches!(self, Carrier::SockJs(carrier) if carrier.is_gone())

@@ -77,6 +77,7 @@ pub(crate) struct Core {
     /// The same in milliseconds since 1970, for messages.
     pub(crate) unix: u64,
     drafts: Vec<Draft>,
+    draft_bytes: usize,
     settles: Vec<Settle>,
     waiting: Slab<Waiting>,
 }
@@ -148,6 +149,7 @@ impl Core {
             now: Time(0),
             unix: 0,
             drafts: Vec::new(),
+            draft_bytes: 0,
             settles: Vec::new(),
             waiting: Slab::new(),
         }
@@ -169,17 +171,21 @@ impl Core {
 
     /// Collects a message; all of a turn go down to the engine together.
     pub(crate) fn draft(&mut self, draft: Draft) {
+        self.draft_bytes += draft.body.len();
         self.drafts.push(draft);
-        if self.drafts.len() >= Self::DRAFTS_MAX {
+        if self.drafts.len() >= Self::DRAFTS_MAX || self.draft_bytes >= Self::DRAFT_BYTES_MAX {
             self.publish();
         }
     }
 
-    /// Drafts that are collected before they go down, however long the turn.
+    /// Drafts that are collected before they go down, however long the turn,
     const DRAFTS_MAX: usize = 512;
+    /// and bytes of their bodies.
+    const DRAFT_BYTES_MAX: usize = 1 << 20;
 
     /// Hands the collected drafts to the engine.
     pub(crate) fn publish(&mut self) {
+        self.draft_bytes = 0;
         if !self.drafts.is_empty() {
             self.hub.publish(self.unix, &mut self.drafts);
         }

@@ -20,9 +20,10 @@ use crate::core::Core;
 use crate::errand::Post;
 use crate::flush::{Progress, tell_missed};
 use crate::id::{self, PeerId};
-use crate::lane::{BACKLOG_MAX, Lane};
+use crate::lane::Lane;
 use crate::link::Link;
 use crate::peer::{Ending, Peer};
+use crate::read::BACKLOG_MAX;
 
 /// Packets in the answer to a poll: python-engineio, which most clients in Python are built on, refuses more than 16.
 const PACKETS_MAX: usize = 16;

@@ -16,9 +16,10 @@ use crate::dialect::{Dialect, Plain};
 use crate::drive::Command;
 use crate::engineio::{Answer, Poll, Sid};
 use crate::id::PeerId;
-use crate::lane::{BACKLOG_MAX, Lane};
+use crate::lane::Lane;
 use crate::link::Link;
 use crate::peer::{Ending, Peer};
+use crate::read::BACKLOG_MAX;
 use crate::sockjs;
 
 /// Sessions remembered that their clients have just closed.

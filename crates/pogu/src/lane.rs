@@ -4,7 +4,7 @@
 //! Sockets are handed in; `drive.rs` has the loop that does so.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, Read};
+use std::io;
 use std::mem;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -28,17 +28,11 @@ use crate::id::PeerId;
 use crate::link::Link;
 use crate::metrics::{LaneCounters, Loss};
 use crate::peer::{Depth, Ending, Peer};
+use crate::read::READ_BYTES;
 use crate::signal::Signal;
 use crate::spares::Spares;
 use crate::timers::Timers;
 use crate::udp::UdpSocket;
-
-/// Bytes read from a socket at once, and the size of the lane's only read buffer.
-const READ_BYTES: usize = 64 * 1024;
-/// Reads from one peer in a turn; what is left then waits for the next, so that no peer holds up the others.
-const READS_PER_TURN: usize = 4;
-/// A peer's own answers that may wait before its input is left unread.
-pub(crate) const BACKLOG_MAX: usize = 256 * 1024;
 
 /// What the poller saw of a socket.
 #[derive(Clone, Copy, Debug)]
@@ -65,9 +59,9 @@ pub(crate) struct Lane {
     pub(crate) depth: Depth,
     pub(crate) spares: Spares,
     pub(crate) codec: ws::Codec,
-    buffer: Vec<u8>,
+    pub(crate) buffer: Vec<u8>,
     /// Peers whose input waits unread until the hub has room, or for their next share of a turn.
-    held: Vec<PeerId>,
+    pub(crate) held: Vec<PeerId>,
     events: Vec<Event>,
     signals: Vec<Signal>,
     serial: u32,
@@ -389,78 +383,6 @@ impl Lane {
             }
         }
         self.signals = signals;
-    }
-
-    fn on_ready(&mut self, event: Ready) {
-        let Some(peer) = self.peers.get_mut(event.slot) else {
-            return;
-        };
-        let is_poll = matches!(peer.carrier, Carrier::LongPoll { .. });
-        if event.writable && mem::take(&mut peer.blocked) {
-            self.mark_dirty(event.slot);
-        }
-        if is_poll {
-            // What it sends is its next request, for hyper to read.
-            if event.ended {
-                self.remove(event.slot);
-            }
-        } else if event.readable || event.ended {
-            self.read(event.slot, event.ended);
-        }
-    }
-
-    /// The other side has sent its last byte: what it asked for is still answered.
-    fn on_end_of_input(&mut self, slot: usize) {
-        let Some(peer) = self.peers.get_mut(slot) else {
-            return;
-        };
-        peer.heard_out = true;
-        if peer.shut {
-            return self.remove(slot);
-        }
-        self.mark_dirty(slot);
-    }
-
-    /// Reads a peer's socket until it is empty or the peer has had its share.
-    pub(crate) fn read(&mut self, slot: usize, ended: bool) {
-        let mut buffer = mem::take(&mut self.buffer);
-        for round in 0..=READS_PER_TURN {
-            let Some(peer) = self.peers.get_mut(slot) else {
-                break;
-            };
-            if peer.backlog() > BACKLOG_MAX && peer.closing.is_none() {
-                // Read again once it has taken its answers.
-                peer.unread = true;
-                break;
-            }
-            if round == READS_PER_TURN || self.core.hub.congested() {
-                self.held.push(peer.id);
-                break;
-            }
-            let Link::Tcp(stream) = &mut peer.link else { break };
-            match stream.read(&mut buffer) {
-                Ok(0) => {
-                    self.on_end_of_input(slot);
-                    break;
-                }
-                Ok(n) => {
-                    self.core.counters.bytes_in(peer.way(), n);
-                    self.receive(slot, &mut buffer[..n]);
-                    // Edge-triggered: a short read has emptied the socket, and what comes later is a new edge.
-                    if n < READ_BYTES && !ended {
-                        break;
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(_) => {
-                    self.remove(slot);
-                    break;
-                }
-            }
-        }
-        self.buffer = buffer;
-        self.touched(slot);
     }
 
     fn tick(&mut self) {

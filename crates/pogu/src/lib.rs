@@ -37,6 +37,7 @@ mod peer;
 mod pipe;
 mod problem;
 mod purpose;
+mod read;
 mod recovery;
 mod server;
 mod signal;

@@ -13,6 +13,7 @@ pub struct Codec {
     seed: u64,
     keys: u64,
     inflater: Inflater,
+    inflated: usize,
     pub(super) compressors: Compressors,
     /// Holds the event lent last, when it is not lent out of the input.
     scratch: Vec<u8>,
@@ -26,6 +27,7 @@ impl Codec {
             seed,
             keys: 0,
             inflater: Inflater::default(),
+            inflated: 0,
             compressors: Compressors::default(),
             scratch: Vec::new(),
         }
@@ -60,7 +62,14 @@ impl Codec {
 
     /// Inflates `bytes` to be lent from [`Codec::scratch`] and returns how many came out, at most `limit`.
     pub(super) fn inflate(&mut self, bytes: &[u8], limit: usize) -> Result<usize, Violation> {
-        self.inflater.inflate(bytes, limit, &mut self.scratch)
+        let length = self.inflater.inflate(bytes, limit, &mut self.scratch)?;
+        self.inflated += length;
+        Ok(length)
+    }
+
+    /// How many bytes came out of inflating since this was last asked.
+    pub fn take_inflated(&mut self) -> usize {
+        std::mem::take(&mut self.inflated)
     }
 
     pub(super) fn scratch(&self) -> &[u8] {

@@ -12,11 +12,12 @@ use super::{Rides, SockJs};
 use crate::carrier::Carrier;
 use crate::engineio::Sid;
 use crate::id::PeerId;
-use crate::lane::{BACKLOG_MAX, Lane};
+use crate::lane::Lane;
 use crate::link::Link;
 use crate::peer::Ending;
 use crate::pipe::Pipe;
 use crate::purpose::Purpose;
+use crate::read::BACKLOG_MAX;
 
 /// A response to a request that receives.
 #[derive(Clone, Copy, Debug)]

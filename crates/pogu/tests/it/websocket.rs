@@ -359,6 +359,24 @@ fn compression_is_agreed_and_shared() {
 }
 
 #[test]
+fn input_that_grows_a_thousandfold_is_read_in_many_turns_and_whole() {
+    let server = Running::with("[limits]\nmailbox = \"64MiB\"\n");
+    let mut reader = Socket::open(&server, "/topics/a?after=earliest");
+    let mut writer = Socket::open_with(&server, "/topics/a?echo=0", true, &[]);
+    let messages = 40;
+    for number in 0..messages {
+        writer.say(&format!("{number}{}", " ".repeat(1_000_000)));
+    }
+    for number in 0..messages {
+        let heard = reader.hear_text();
+        assert_eq!(
+            (heard.trim_end(), heard.len() > 1_000_000),
+            (&*number.to_string(), true)
+        );
+    }
+}
+
+#[test]
 fn the_pogu_dialect_rides_on_messages() {
     let server = Running::start();
     let mut socket = Socket::open(&server, "/pogu");
