@@ -11,7 +11,7 @@ use crate::carrier::Carrier;
 use crate::core::Core;
 use crate::dialect::Dialect;
 use crate::form::{Form, Head};
-use crate::lane::Lane;
+use crate::lane::{Lane, is_there};
 use crate::link::Link;
 use crate::peer::{Depth, Ending, Peer};
 
@@ -464,9 +464,16 @@ impl Lane {
         }
         let limit = core.config.limits.mailbox.bytes();
         let mailbox = peer.mailbox.get_or_insert_with(|| spares.mailbox(limit));
+        let mut letter: Option<Rc<Letter>> = None;
         for (message, id) in page.messages {
+            let same = letter
+                .take()
+                .filter(|letter| letter.message.cursor == message.cursor);
+            let letter = letter.insert(same.unwrap_or_else(|| Rc::new(Letter::new(message))));
             // A page is at most half of what a mailbox holds, but for its last message.
-            mailbox.push(Rc::new(Letter::new(message)), id);
+            if !is_there(mailbox, letter, id, &peer.dialect) {
+                mailbox.push(letter.clone(), id);
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use pogu_hub::{Event, Letter, Pushed, SubscriptionId};
+use pogu_hub::{Event, Letter, Mailbox, Pushed, SubscriptionId};
 use pogu_proto::engineio::Form;
 use pogu_proto::{Time, ws};
 use slab::Slab;
@@ -491,6 +491,9 @@ impl Lane {
                 };
                 let letter = letter.get_or_insert_with(|| Rc::new(Letter::new(shared.clone())));
                 let mailbox = peer.mailbox.get_or_insert_with(|| spares.mailbox(limit));
+                if is_there(mailbox, letter, subscription, &peer.dialect) {
+                    return;
+                }
                 match mailbox.push(letter.clone(), subscription) {
                     Pushed::Queued => {}
                     Pushed::Dropped(dropped) => core.counters.lost(
@@ -508,6 +511,18 @@ impl Lane {
             self.end(slot, &Ending::TooSlow);
         }
     }
+}
+
+/// Whether a message waits already, by another subscription of the peer that matches it.
+pub(crate) fn is_there(
+    mailbox: &Mailbox,
+    letter: &Rc<Letter>,
+    subscription: SubscriptionId,
+    dialect: &Dialect,
+) -> bool {
+    mailbox
+        .last(letter)
+        .any(|other| dialect.is_one(subscription, other))
 }
 
 /// The poller's name of a peer's socket.

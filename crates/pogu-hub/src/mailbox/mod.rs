@@ -127,6 +127,16 @@ impl Mailbox {
             .filter_map(|entry| Some((entry.letter.as_ref()?, entry.subscription)))
     }
 
+    /// The subscriptions for which `letter` waits at the end, if it is the one that came last.
+    pub fn last(&self, letter: &Rc<Letter>) -> impl Iterator<Item = SubscriptionId> {
+        let entries = self.entries.iter().rev();
+        let same = entries.take_while(move |entry| {
+            let own = entry.letter.as_ref();
+            own.is_some_and(|own| Rc::ptr_eq(own, letter))
+        });
+        same.map(|entry| entry.subscription)
+    }
+
     /// The oldest message.
     pub fn front(&self) -> Option<(&Rc<Letter>, SubscriptionId)> {
         self.iter().next()

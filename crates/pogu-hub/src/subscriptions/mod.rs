@@ -32,7 +32,7 @@ pub use together::CatchUpTogether;
 /// Catching up, it holds only a position and reads history with [`catch_up`](Subscriptions::catch_up). It goes live where a
 /// page reaches the head of the order, under the same lock, so that nothing is lost or doubled in between.
 ///
-/// A peer with several subscriptions that match gets the message once for each; the id tells which.
+/// A peer with several subscriptions that match is named once for each; the id tells which.
 pub struct Subscriptions {
     lane: usize,
     slots: Slab<Subscription>,

@@ -89,6 +89,15 @@ impl Dialect {
         }
     }
 
+    /// Whether a message of one subscription says all that it would say of another, so that it need not be sent for both.
+    pub(crate) fn is_one(&self, subscription: SubscriptionId, other: SubscriptionId) -> bool {
+        let head = |id| self.head(id).map(Rc::as_ptr);
+        match self {
+            Dialect::Stomp(_) | Dialect::SocketIo(_) => head(subscription) == head(other),
+            _ => true,
+        }
+    }
+
     /// The same for a message that has to tell what was lost before it.
     pub(crate) fn noted_head(&self, subscription: SubscriptionId) -> Option<Rc<Head>> {
         match self {

@@ -43,6 +43,22 @@ fn a_publisher_may_leave_its_own_messages_out() {
 }
 
 #[test]
+fn a_session_hears_a_message_once_however_many_of_its_subscriptions_match() {
+    let server = Running::start();
+    server.publish("a.b", b"past");
+    let mut lines = Lines::new(&server);
+    lines.say("SUB a.* after=earliest\nSUB a.> after=earliest\nSUB a.b after=earliest\n");
+    for _ in 0..3 {
+        assert!(lines.hear().starts_with("OK"));
+    }
+    assert!(lines.hear().ends_with(":past"));
+    server.publish("a.b", b"1");
+    server.publish("a.b", b"2");
+    assert!(lines.hear().ends_with(":1"));
+    assert!(lines.hear().ends_with(":2"));
+}
+
+#[test]
 fn all_that_was_asked_before_a_half_close_is_answered() {
     let server = Running::start();
     for count in [1, 100] {

@@ -54,6 +54,24 @@ fn slashes_in_a_namespace_are_dots_in_its_topic() {
 }
 
 #[test]
+fn subscriptions_of_the_root_that_overlap_hear_an_event_once_and_each_namespace_for_itself() {
+    let server = Running::start();
+    let mut client = SocketIo::join(&server, "/");
+    for pattern in ["a.*", "a.>", "a.b"] {
+        client.ask("/", &format!("[\"subscribe\",\"{pattern}\"]"));
+    }
+    client.enter("/a.b", "");
+    for number in ["1", "2"] {
+        server.publish("a.b", number.as_bytes());
+        let mut heard = [client.hear(), client.hear()];
+        heard.sort();
+        let event = format!("[\"message\",\"{number}\"");
+        assert!(heard[0].starts_with("2/a.b,") && heard[0].contains(&event), "{heard:?}");
+        assert!(heard[1].starts_with("2[") && heard[1].contains(&event), "{heard:?}");
+    }
+}
+
+#[test]
 fn an_event_is_acknowledged_with_its_cursor() {
     let server = Running::start();
     let mut lines = Lines::new(&server);
