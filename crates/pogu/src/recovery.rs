@@ -3,7 +3,7 @@
 //! A session is kept from its beginning, with where it began, so that it is taken up before its first event too, and while nobody has noticed
 //! yet that its connection is dead. Whether something was lost meanwhile is not decided by time: history knows.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pogu_hub::{Cursor, Selector};
@@ -12,6 +12,8 @@ use crate::engineio::Sid;
 
 /// Sessions whose connection broke that are kept at most; beyond, the oldest is forgotten.
 const BROKEN_MAX: usize = 65_536;
+/// What they may count together, as [`Kept::size`] does.
+const BROKEN_BYTES_MAX: usize = 64 << 20;
 
 /// What is kept of a session: one client's in one namespace.
 #[derive(Clone, Debug)]
@@ -49,15 +51,17 @@ pub(crate) struct Recoveries {
 #[derive(Debug, Default)]
 struct Table {
     sessions: HashMap<Box<str>, Entry>,
-    /// When each broken session is to be forgotten, in this order.
-    broken: VecDeque<(u64, Box<str>)>,
+    /// The broken ones, by when each is to be forgotten and a number of its own.
+    broken: BTreeMap<(u64, u64), Box<str>>,
+    broken_bytes: usize,
+    number: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
     kept: Kept,
-    /// Forgotten then, if its connection broke.
-    until: Option<u64>,
+    /// Its place among the broken ones, if its connection broke.
+    broken: Option<(u64, u64)>,
 }
 
 impl Kept {
@@ -75,6 +79,13 @@ impl Kept {
             (watched.selector.clone(), Cursor { seq, ..last })
         };
         Some(self.subscriptions.iter().map(place).collect())
+    }
+
+    /// What it takes, roughly, in bytes.
+    fn size(&self) -> usize {
+        let selectors = self.subscriptions.iter();
+        let selectors = selectors.map(|watched| size_of::<Watched>() + watched.selector.as_str().len());
+        4 * size_of::<Entry>() + self.namespace.len() + selectors.sum::<usize>()
     }
 
     /// The past of the only subscription is sent.
@@ -115,30 +126,41 @@ impl Recoveries {
 
     /// Keeps a session that has begun, or goes on. True if it was there with a connection that is not known to have broken.
     pub(crate) fn keep(&self, pid: &str, kept: Kept) -> bool {
-        let entry = Entry { kept, until: None };
-        let before = self.lock().sessions.insert(pid.into(), entry);
-        before.is_some_and(|before| before.until.is_none())
+        let mut table = self.lock();
+        let before = table.take(pid);
+        let entry = Entry { kept, broken: None };
+        table.sessions.insert(pid.into(), entry);
+        before.is_some_and(|before| before.broken.is_none())
     }
 
-    /// Notes a change of what is kept of a session.
+    /// Notes a change of what is kept of a session whose connection lives.
     pub(crate) fn change(&self, pid: &str, change: impl FnOnce(&mut Kept)) {
-        if let Some(entry) = self.lock().sessions.get_mut(pid) {
+        let mut table = self.lock();
+        let entry = table.sessions.get_mut(pid);
+        if let Some(entry) = entry.filter(|entry| entry.broken.is_none()) {
             change(&mut entry.kept);
         }
     }
 
     /// The session's connection broke; false if the session goes on elsewhere.
     pub(crate) fn broke(&self, pid: &str, engine: Sid, now: u64) -> bool {
-        let until = now.saturating_add(self.window);
         let mut table = self.lock();
         // It may have been taken up elsewhere meanwhile.
-        let own = table
-            .sessions
-            .get_mut(pid)
-            .filter(|entry| entry.kept.engine == engine);
-        let Some(entry) = own else { return false };
-        entry.until = Some(until);
-        table.broken.push_back((until, pid.into()));
+        if !table.is_of(pid, engine) {
+            return false;
+        }
+        let Some(entry) = table.take(pid) else {
+            return false;
+        };
+        table.number += 1;
+        let place = (now.saturating_add(self.window), table.number);
+        table.broken_bytes += entry.kept.size();
+        table.broken.insert(place, pid.into());
+        let entry = Entry {
+            broken: Some(place),
+            ..entry
+        };
+        table.sessions.insert(pid.into(), entry);
         table.sweep(now);
         true
     }
@@ -146,12 +168,8 @@ impl Recoveries {
     /// The client has left: there is nothing to come back to.
     pub(crate) fn forget(&self, pid: &str, engine: Sid) {
         let mut table = self.lock();
-        if table
-            .sessions
-            .get(pid)
-            .is_some_and(|entry| entry.kept.engine == engine)
-        {
-            table.sessions.remove(pid);
+        if table.is_of(pid, engine) {
+            table.take(pid);
         }
     }
 
@@ -169,23 +187,29 @@ impl Recoveries {
 }
 
 impl Table {
-    /// Forgets those whose time is over, and the oldest beyond the limit.
+    fn is_of(&self, pid: &str, engine: Sid) -> bool {
+        let entry = self.sessions.get(pid);
+        entry.is_some_and(|entry| entry.kept.engine == engine)
+    }
+
+    fn take(&mut self, pid: &str) -> Option<Entry> {
+        let entry = self.sessions.remove(pid)?;
+        if let Some(place) = entry.broken {
+            self.broken.remove(&place);
+            self.broken_bytes -= entry.kept.size();
+        }
+        Some(entry)
+    }
+
+    /// Forgets those whose time is over, and the oldest beyond the limits.
     fn sweep(&mut self, now: u64) {
-        while let Some((until, _)) = self.broken.front() {
-            if *until > now && self.broken.len() <= BROKEN_MAX {
+        while let Some(first) = self.broken.first_entry() {
+            let is_over = first.key().0 <= now;
+            let pid = first.get().clone();
+            if !is_over && self.broken.len() <= BROKEN_MAX && self.broken_bytes <= BROKEN_BYTES_MAX {
                 return;
             }
-            let Some((until, pid)) = self.broken.pop_front() else {
-                return;
-            };
-            // One that was taken up again, or broke again since, has another time.
-            if self
-                .sessions
-                .get(&pid)
-                .is_some_and(|entry| entry.until == Some(until))
-            {
-                self.sessions.remove(&pid);
-            }
+            self.take(&pid);
         }
     }
 }
@@ -217,7 +241,8 @@ mod tests {
         assert!(recoveries.broke("p", engine, 1_000));
         assert!(recoveries.find("p", "/chat", 1_099).is_some());
         assert!(recoveries.find("p", "/chat", 1_100).is_none());
-        assert!(recoveries.lock().broken.is_empty());
+        let table = recoveries.lock();
+        assert_eq!((table.broken.len(), table.broken_bytes), (0, 0));
     }
 
     fn watched(topic: &str, since: u64, is_behind: bool) -> Watched {
@@ -287,5 +312,30 @@ mod tests {
         assert_eq!(recoveries.lock().sessions.len(), BROKEN_MAX);
         assert!(recoveries.find("0", "/chat", 1).is_none());
         assert!(recoveries.find("1", "/chat", 1).is_some());
+    }
+
+    #[test]
+    fn broken_ones_are_kept_within_so_many_bytes() {
+        let recoveries = Recoveries::new(1_000);
+        let engine = Sid::new(0);
+        let mut large = kept(engine);
+        large.subscriptions = (0..1_000)
+            .map(|at| watched(&format!("{}.{at}", "x".repeat(200)), 0, false))
+            .collect();
+        let room = BROKEN_BYTES_MAX / large.size();
+        for number in 0..=room {
+            let pid = number.to_string();
+            recoveries.keep(&pid, large.clone());
+            recoveries.broke(&pid, engine, 0);
+        }
+        assert!(recoveries.find("0", "/chat", 1).is_none());
+        assert!(recoveries.find("1", "/chat", 1).is_some());
+        // One that is taken up makes room, however often.
+        for _ in 0..3 {
+            recoveries.keep("1", large.clone());
+            recoveries.broke("1", engine, 1);
+        }
+        assert_eq!(recoveries.lock().sessions.len(), room);
+        assert!(recoveries.find("2", "/chat", 1).is_some());
     }
 }

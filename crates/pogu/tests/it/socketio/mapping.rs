@@ -66,8 +66,14 @@ fn subscriptions_of_the_root_that_overlap_hear_an_event_once_and_each_namespace_
         let mut heard = [client.hear(), client.hear()];
         heard.sort();
         let event = format!("[\"message\",\"{number}\"");
-        assert!(heard[0].starts_with("2/a.b,") && heard[0].contains(&event), "{heard:?}");
-        assert!(heard[1].starts_with("2[") && heard[1].contains(&event), "{heard:?}");
+        assert!(
+            heard[0].starts_with("2/a.b,") && heard[0].contains(&event),
+            "{heard:?}"
+        );
+        assert!(
+            heard[1].starts_with("2[") && heard[1].contains(&event),
+            "{heard:?}"
+        );
     }
 }
 
