@@ -179,6 +179,10 @@ impl Speaker<'_> {
             },
             Some(offset) => offset.parse().ok()?,
         };
+        if last.seq > self.core.hub.head().seq {
+            // Nobody was told it.
+            return None;
+        }
         let places = kept.places(last)?;
         let is_behind = kept.subscriptions.iter().any(|watched| watched.is_behind);
         let own_origin = if topic.is_some() { kept.origin } else { 0 };

@@ -148,7 +148,8 @@ fn who_is_not_known_begins_anew() {
         client.enter("/b", "");
         (client, ids)
     };
-    client.publish("/a", "[\"x\"]");
+    let cursor = client.publish("/a", "[\"x\"]");
+    let (epoch, _) = cursor.split_once('-').unwrap();
     let pid = ids.pid.clone().unwrap();
     let someone = Ids {
         sid: String::new(),
@@ -161,6 +162,8 @@ fn who_is_not_known_begins_anew() {
         ("/b", back(&ids, None)),
         ("/a", back(&ids, Some("garbage"))),
         ("/a", back(&ids, Some(""))),
+        // What nobody was told yet.
+        ("/a", back(&ids, Some(&format!("{epoch}-1000000")))),
         ("/a", format!("{{\"pid\":\"{pid}\",\"offset\":7}}")),
         ("/a", format!("{{\"pid\":[\"{pid}\"]}}")),
         ("/a", format!("{{\"pid\":\"{}\"}}", ids.sid)),
