@@ -10,6 +10,8 @@ use crate::sockjs::SockJs;
 
 /// How messages ride.
 pub(crate) enum Carrier {
+    /// A TCP connection that has said nothing yet, so that nobody knows what it will be.
+    Silent,
     /// A TCP byte stream, cut up by the dialect.
     Stream,
     /// One command or message a datagram.

@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +13,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::sleep_until;
 
 use crate::errand::Errand;
+use crate::given_back::GivenBack;
 use crate::lane::{Lane, Ready};
 use crate::listener::Incoming;
 use crate::udp;
@@ -119,7 +119,7 @@ pub(crate) async fn drive(
     poll: mio::Poll,
     handle: Arc<Handle>,
     serve: impl Fn(&Shared, Incoming),
-    serve_on: impl Fn(&Shared, std::net::TcpStream, SocketAddr, Vec<u8>),
+    serve_on: impl Fn(&Shared, GivenBack),
 ) -> io::Result<()> {
     CURRENT.set(usize::from(lane.borrow().core.index));
     let mut poll = watch(poll)?;
@@ -187,8 +187,8 @@ pub(crate) async fn drive(
             ([pause, timer].into_iter().flatten().min(), more)
         };
         let given_back = std::mem::take(&mut lane.borrow_mut().given_back);
-        for (stream, remote, unread) in given_back {
-            serve_on(&lane, stream, remote, unread);
+        for socket in given_back {
+            serve_on(&lane, socket);
         }
         let at_once = more || !drained || deadline.is_some_and(|at| at <= now);
         busy_turns = if at_once { busy_turns + 1 } else { 0 };

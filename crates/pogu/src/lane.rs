@@ -23,6 +23,7 @@ use crate::dialect::Dialect;
 use crate::drive::{self, Lanes};
 use crate::engineio::Sid;
 use crate::flush::Runs;
+use crate::given_back::GivenBack;
 use crate::handler::Handlers;
 use crate::id::PeerId;
 use crate::link::Link;
@@ -67,8 +68,8 @@ pub(crate) struct Lane {
     serial: u32,
     /// When its time began.
     pub(crate) began: Instant,
-    /// Sockets whose poll was answered, and what was read of them after it.
-    pub(crate) given_back: Vec<(std::net::TcpStream, SocketAddr, Vec<u8>)>,
+    /// Sockets that tasks are to serve again.
+    pub(crate) given_back: Vec<GivenBack>,
     /// HTTP connections that hyper serves on this lane, and those not yet sniffed.
     pub(crate) tasks: usize,
     pub(crate) shutting_down: bool,
@@ -262,22 +263,6 @@ impl Lane {
     /// Removes a peer at once.
     pub(crate) fn remove(&mut self, slot: usize) {
         drop(self.take(slot));
-    }
-
-    /// Gives the socket of a poll that is answered back to hyper, for the client's next request.
-    pub(crate) fn give_back(&mut self, slot: usize) {
-        let Some(Peer {
-            link: Link::Tcp(mut stream),
-            remote,
-            carrier: Carrier::LongPoll { unread, .. },
-            ..
-        }) = self.take(slot)
-        else {
-            return;
-        };
-        if self.registry.deregister(&mut stream).is_ok() {
-            self.given_back.push((stream.into(), remote, unread.into_vec()));
-        }
     }
 
     pub(crate) fn take(&mut self, slot: usize) -> Option<Peer> {

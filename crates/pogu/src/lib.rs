@@ -22,6 +22,7 @@ mod engineio;
 mod errand;
 mod flush;
 mod form;
+mod given_back;
 mod handler;
 mod hear;
 mod http;

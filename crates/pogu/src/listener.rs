@@ -18,6 +18,7 @@ use crate::carrier::Carrier;
 use crate::config::TopicTemplate;
 use crate::dialect::{Dialect, Plain, Stomp};
 use crate::drive::{Command, Handle, Shared};
+use crate::given_back::{GivenBack, Next};
 use crate::http;
 use crate::link::Link;
 
@@ -129,25 +130,25 @@ pub(crate) fn serve(lane: &Shared, incoming: Incoming) {
                 return;
             };
             let shared = lane.clone();
-            spawn(lane, async move {
-                if let Some((protocol, stream, bytes)) = first_bytes(&shared, stream).await {
-                    route(&shared, protocol, stream, remote, bytes).await;
-                }
-            });
+            spawn(lane, async move { sniff(&shared, stream, remote).await });
         }
     }
 }
 
-/// Goes on serving HTTP on a connection that a session has had meanwhile; `first` was read of it already.
-pub(crate) fn serve_on(lane: &Shared, stream: std::net::TcpStream, remote: SocketAddr, first: Vec<u8>) {
+/// Goes on serving a connection that the lane has had meanwhile.
+pub(crate) fn serve_on(lane: &Shared, socket: GivenBack) {
+    let GivenBack { stream, remote, next } = socket;
     let Ok(stream) = TcpStream::from_std(stream) else {
         return;
     };
     let shared = lane.clone();
-    spawn(
-        lane,
-        async move { http::serve(&shared, stream, remote, first).await },
-    );
+    match next {
+        Next::Sniffing => spawn(lane, async move { sniff(&shared, stream, remote).await }),
+        Next::Http(first) => spawn(
+            lane,
+            async move { http::serve(&shared, stream, remote, first).await },
+        ),
+    }
 }
 
 /// Runs a task of the lane, which a shutdown waits for.
@@ -193,11 +194,36 @@ fn serve_bound(
     }
 }
 
-/// Reads until the protocol is known. Silence is pogu: its clients may wait to hear before they speak.
-async fn first_bytes(lane: &Shared, mut stream: TcpStream) -> Option<(Protocol, TcpStream, Vec<u8>)> {
+/// Serves a connection whose first bytes are to come.
+async fn sniff(lane: &Shared, mut stream: TcpStream, remote: SocketAddr) {
+    match first_bytes(lane, &mut stream).await {
+        First::Known(protocol, bytes) => route(lane, protocol, stream, remote, bytes).await,
+        First::Silence => {
+            if let Ok(stream) = stream.into_std() {
+                lane.borrow_mut().keep_silent(stream, remote);
+            }
+        }
+        First::End => {}
+    }
+}
+
+/// What a connection began with.
+enum First {
+    Known(Protocol, Vec<u8>),
+    /// Nothing came in the time given.
+    Silence,
+    /// It ended before anything was known.
+    End,
+}
+
+/// Reads until the protocol is known. What stops before that is pogu: somebody types.
+async fn first_bytes(lane: &Shared, stream: &mut TcpStream) -> First {
     let limit = lane.borrow().core.config.sniff_timeout;
-    let mut bytes = Vec::with_capacity(FIRST_BYTES);
+    let mut bytes = Vec::new();
     let read = async {
+        // Many say nothing for long, and need no buffer meanwhile.
+        stream.readable().await.ok()?;
+        bytes.reserve_exact(FIRST_BYTES);
         while bytes.len() < FIRST_BYTES {
             if stream.read_buf(&mut bytes).await.ok()? == 0 {
                 return None;
@@ -208,11 +234,12 @@ async fn first_bytes(lane: &Shared, mut stream: TcpStream) -> Option<(Protocol, 
         }
         Some(Protocol::Pogu)
     };
-    let protocol = match timeout(limit, read).await {
-        Ok(protocol) => protocol?,
-        Err(_) => Protocol::Pogu,
-    };
-    Some((protocol, stream, bytes))
+    match timeout(limit, read).await {
+        Ok(Some(protocol)) => First::Known(protocol, bytes),
+        Ok(None) => First::End,
+        Err(_) if bytes.is_empty() => First::Silence,
+        Err(_) => First::Known(Protocol::Pogu, bytes),
+    }
 }
 
 fn pogu_dialect(_: Time) -> Dialect {

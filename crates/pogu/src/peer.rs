@@ -127,7 +127,7 @@ impl Peer {
     /// The form in which messages are delivered to it; `None` if it takes none.
     pub(crate) fn form(&self) -> Option<Form> {
         Some(match (&self.carrier, &self.dialect) {
-            (_, Dialect::Handler(_)) | (Carrier::Probe { .. }, _) => return None,
+            (_, Dialect::Handler(_)) | (Carrier::Probe { .. } | Carrier::Silent, _) => return None,
             (Carrier::EngineIo(engine), _) => Form::SocketIo(engine.packing()),
             (_, Dialect::SocketIo(_)) => return None,
             (Carrier::SockJs(carrier), dialect) => {
@@ -167,6 +167,7 @@ impl Peer {
             (Carrier::SockJs(_), Dialect::Stomp(_)) => Way::SockJsStomp,
             (Carrier::SockJs(_), _) => Way::SockJsHandler,
             (Carrier::Probe { .. }, _) => Way::SocketIoProbe,
+            (Carrier::Silent, _) => Way::TcpSilent,
             (Carrier::Stream, Dialect::Pogu(_)) => Way::TcpPogu,
             (Carrier::Stream, Dialect::Stomp(_)) => Way::TcpStomp,
             (Carrier::Stream, _) => Way::TcpPlain,
@@ -345,7 +346,7 @@ impl Peer {
             }
             Carrier::LongPoll { until, .. } => Some(*until),
             Carrier::Datagram(lease) => Some(lease.until),
-            Carrier::Stream => None,
+            Carrier::Stream | Carrier::Silent => None,
         };
         let dialect = self.dialect.deadline(core);
         let stall = self.stalled.map(|since| since + core.times.write_stall);

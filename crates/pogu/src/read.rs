@@ -25,6 +25,12 @@ impl Lane {
         let Some(peer) = self.peers.get_mut(event.slot) else {
             return;
         };
+        if matches!(peer.carrier, Carrier::Silent) && peer.closing.is_none() {
+            if event.readable || event.ended {
+                self.give_back(event.slot);
+            }
+            return;
+        }
         let is_poll = matches!(peer.carrier, Carrier::LongPoll { .. });
         if event.writable && mem::take(&mut peer.blocked) {
             self.mark_dirty(event.slot);

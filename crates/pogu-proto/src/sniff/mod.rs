@@ -37,8 +37,8 @@ pub enum Protocol {
 
 /// Which protocol begins with `first`, all bytes that arrived so far; `None` when they could still become several.
 ///
-/// With [`LIMIT`] bytes or more the answer is always `Some`. A client that waits for the server to speak first sends nothing: after
-/// a while take it for [`Protocol::Pogu`].
+/// With [`LIMIT`] bytes or more the answer is always `Some`. A client that sends nothing may be of any protocol, however
+/// long it is silent: browsers connect ahead of their requests.
 pub fn sniff(first: &[u8]) -> Option<Protocol> {
     let begin = first
         .iter()
@@ -58,6 +58,21 @@ pub fn sniff(first: &[u8]) -> Option<Protocol> {
     } else {
         Some(Protocol::Pogu)
     }
+}
+
+/// Whether a line, without its end, is one that every HTTP request has: `METHOD target HTTP/x` of any method, or `Host:`.
+///
+/// For a conversation in lines that HTTP must not get into, whatever its first bytes were. No command of the pogu dialect is such a line: a
+/// body in it begins with a colon, and without one it has no third word that is not `key=value`.
+pub fn is_request_line(line: &[u8]) -> bool {
+    if line.len() >= 5 && line[..5].eq_ignore_ascii_case(b"host:") {
+        return true;
+    }
+    let mut words = line.splitn(3, |byte| *byte == b' ');
+    let (Some(method), Some(target), Some(version)) = (words.next(), words.next(), words.next()) else {
+        return false;
+    };
+    !method.is_empty() && !target.is_empty() && version.starts_with(b"HTTP/")
 }
 
 type Signatures = &'static [(&'static [u8], Protocol)];

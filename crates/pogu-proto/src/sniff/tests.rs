@@ -85,6 +85,36 @@ fn what_only_looks_like_another_protocol_is_lines() {
 }
 
 #[test]
+fn lines_of_requests_are_known_and_no_command_is_one() {
+    for line in [
+        &b"GET / HTTP/1.1"[..],
+        b"POST /topics/chat HTTP/1.1",
+        b"PUB /topics/chat HTTP/1.0",
+        b"brew * HTTP/9",
+        b"GET /\xff HTTP/1.1 and more",
+        b"Host: localhost:7070",
+        b"hOST:",
+    ] {
+        assert!(is_request_line(line), "{}", line.escape_ascii());
+    }
+    for line in [
+        &b""[..],
+        b"PING",
+        b"GET /",
+        b"SUB chat after=last:1",
+        b"PUB chat :GET / HTTP/1.1",
+        b"PUB chat :Host: x",
+        b"PUB  HTTP/1.1 :x",
+        b" / HTTP/1.1",
+        b"PUB host: :x",
+        b"Hostess: x",
+        b"GET / http/1.1",
+    ] {
+        assert!(!is_request_line(line), "{}", line.escape_ascii());
+    }
+}
+
+#[test]
 fn the_limit_ends_all_doubt() {
     assert_eq!(sniff(&[b'\n'; LIMIT - 1]), None);
     assert_eq!(sniff(&[b'\n'; LIMIT]), Some(Protocol::Pogu));

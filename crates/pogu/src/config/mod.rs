@@ -44,7 +44,7 @@ pub struct Config {
     /// How long clients have to hear of a shutdown and to be sent what waits for them.
     #[serde(deserialize_with = "value::duration")]
     pub shutdown_timeout: Duration,
-    /// How long a new connection has to show by its first bytes what it speaks.
+    /// How long a connection that has begun to speak has to show what; one that is silent may stay so.
     #[serde(deserialize_with = "value::duration")]
     pub sniff_timeout: Duration,
     /// How long the head of an HTTP request or a first line may take to arrive whole.

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use pogu_hub::{After, Cursor, Draft, PublishError, Selector, SubscribeOutcome, SubscriptionId, Topic};
-use pogu_proto::pogu;
+use pogu_proto::{pogu, sniff};
 
 use super::answers::Answers;
 use super::{Input, Speaker, Wrap, parse_publish_topic};
@@ -70,6 +70,7 @@ impl Speaker<'_> {
         let limits = self.core.pogu_limits;
         loop {
             match decoder.next(&limits, &mut reader) {
+                Ok(Some(command)) if sniff::is_request_line(command) => return Err(self.end_of_http(talk)),
                 Ok(Some(command)) => self.obey(talk, command)?,
                 Ok(None) => return Ok(()),
                 Err(violation) => {
@@ -79,6 +80,16 @@ impl Speaker<'_> {
                 }
             }
         }
+    }
+
+    /// A web page may have a browser send what it likes, commands among it, to any address and past the check of its origin; but never
+    /// without a request line before it.
+    fn end_of_http(&mut self, talk: &mut Talk) -> Ending {
+        self.core.counters.refused(self.way);
+        self.answer(talk, |out| {
+            pogu::bye("http", "HTTP on a connection that speaks the pogu dialect", out)
+        });
+        Ending::Finished
     }
 
     fn obey(&mut self, talk: &mut Talk, command: &[u8]) -> Result<(), Ending> {

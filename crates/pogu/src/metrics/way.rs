@@ -5,6 +5,8 @@ use pogu_hub::Policy;
 /// A way in or out: carrier × dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
+    /// A TCP connection that has said nothing yet.
+    TcpSilent,
     /// The pogu dialect on TCP.
     TcpPogu,
     /// A bound TCP port.
@@ -51,7 +53,8 @@ pub enum Way {
 
 impl Way {
     /// All of them, in order.
-    pub const ALL: [Way; 21] = [
+    pub const ALL: [Way; 22] = [
+        Way::TcpSilent,
         Way::TcpPogu,
         Way::TcpPlain,
         Way::UdpPogu,
@@ -78,7 +81,7 @@ impl Way {
     /// The label `carrier`.
     pub fn carrier(self) -> &'static str {
         match self {
-            Way::TcpPogu | Way::TcpPlain | Way::TcpStomp => "tcp",
+            Way::TcpSilent | Way::TcpPogu | Way::TcpPlain | Way::TcpStomp => "tcp",
             Way::UdpPogu | Way::UdpPlain => "udp",
             Way::WsPlain | Way::WsPogu | Way::WsStomp | Way::WsHandler => "websocket",
             Way::SocketIo | Way::EngineIoHandler => "engine.io",
@@ -95,6 +98,7 @@ impl Way {
     /// The label `dialect`.
     pub fn dialect(self) -> &'static str {
         match self {
+            Way::TcpSilent => "unknown",
             Way::TcpPogu | Way::UdpPogu | Way::WsPogu | Way::SockJsPogu => "pogu",
             Way::TcpStomp | Way::WsStomp | Way::SockJsStomp => "stomp",
             Way::SocketIo | Way::SocketIoProbe => "socket.io",

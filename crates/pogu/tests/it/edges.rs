@@ -36,11 +36,66 @@ fn a_head_that_does_not_end_is_given_up() {
 }
 
 #[test]
-fn silence_is_taken_for_pogu_and_may_speak_later() {
+fn silence_may_become_anything_later() {
     let server = Running::with("sniff-timeout = \"10ms\"\n");
-    let mut lines = Lines::new(&server);
-    server.await_metric(&["pogu_connections{", "\"tcp\""], 1);
-    lines.ask("PING", "PONG");
+    let silent = ["pogu_connections{", "\"tcp\"", "\"unknown\""];
+    for (bytes, answer) in [
+        (
+            request("GET /healthz HTTP/1.1\nConnection: close", b""),
+            "HTTP/1.1 200",
+        ),
+        (b"PING\nQUIT\n".to_vec(), "PONG\nBYE quit"),
+        (
+            b"CONNECT\naccept-version:1.2\nhost:x\n\n\0DISCONNECT\n\n\0".to_vec(),
+            "CONNECTED\nversion:1.2\n",
+        ),
+    ] {
+        let mut stream = server.connect();
+        server.await_metric(&silent, 1);
+        stream.write_all(&bytes).unwrap();
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).unwrap();
+        assert!(heard.starts_with(answer), "{heard:?}");
+        server.await_metric(&silent, 0);
+    }
+    let stream = server.connect();
+    server.await_metric(&silent, 1);
+    drop(stream);
+    server.await_metric(&silent, 0);
+}
+
+#[test]
+fn silence_ends_with_the_server() {
+    let mut server = Running::with("sniff-timeout = \"10ms\"\n");
+    let mut stream = server.connect();
+    server.await_metric(&["pogu_connections{", "\"tcp\"", "\"unknown\""], 1);
+    server.tell_to_stop();
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+    drop(stream);
+    server.join();
+}
+
+#[test]
+fn http_does_not_get_into_lines() {
+    let server = Running::start();
+    let mut subscriber = Lines::new(&server);
+    subscriber.ask("SUB chat", "OK");
+    for request in [
+        "PUB /topics/chat HTTP/1.1\r\nHost: x\r\n\r\nPUB chat :evil\n",
+        "BREW / HTTP/1.1\r\n\r\nPUB chat :evil\n",
+        "PING\r\nHost: x\r\n\r\nPUB chat :evil\n",
+        "PING\r\nGET / HTTP/1.1\r\n\r\nPUB chat :evil\n",
+    ] {
+        let mut lines = Lines::new(&server);
+        lines.say(request);
+        let mut heard = lines.rest();
+        let last = heard.pop().unwrap();
+        assert!(last.starts_with("BYE http :"), "{last:?}");
+        assert!(heard.iter().all(|line| line == "PONG"), "{heard:?}");
+    }
+    // A message may say what it likes.
+    Lines::new(&server).ask("PUB chat :GET / HTTP/1.1", "OK");
+    assert!(subscriber.hear().ends_with(" :GET / HTTP/1.1"));
 }
 
 #[test]
