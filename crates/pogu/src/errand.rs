@@ -36,6 +36,8 @@ pub(crate) enum Errand {
     Post { sid: Sid, post: Post },
     /// A WebSocket that is to take the session over.
     Probe(Box<Probe>),
+    /// Whether there is such a session.
+    Find { sid: Sid, answer: oneshot::Sender<()> },
     /// Its client has come back elsewhere: its connection is dead.
     Replaced { sid: Sid },
     /// The same of SockJS.
@@ -72,6 +74,7 @@ impl Errand {
             Errand::Poll { sid, .. }
             | Errand::PollLost { sid, .. }
             | Errand::Post { sid, .. }
+            | Errand::Find { sid, .. }
             | Errand::Replaced { sid } => *sid,
             Errand::Probe(probe) => probe.sid,
             Errand::SockJs(errand) => errand.sid(),
@@ -148,6 +151,8 @@ impl Lane {
             Errand::PollLost { number, .. } => self.lose_poll(id, number),
             Errand::Post { post, .. } => self.take_post(id, post),
             Errand::Probe(probe) => self.take_probe(id, *probe),
+            // Whoever asked may have gone.
+            Errand::Find { answer, .. } => drop(answer.send(())),
             Errand::Replaced { .. } => self.remove(id.slot as usize),
             // Done above.
             Errand::SockJs(_) => {}
@@ -358,7 +363,8 @@ fn refuse(errand: Errand) {
         Errand::Poll { poll, .. } => drop(poll.answer.send(Answer::Refused(Refusal::Session))),
         Errand::Post { post, .. } => drop(post.answer.send(Err(Refusal::Session))),
         Errand::Probe(probe) => refuse_probe(*probe),
-        Errand::PollLost { .. } | Errand::Replaced { .. } => {}
+        // An answer that does not come is one.
+        Errand::Find { .. } | Errand::PollLost { .. } | Errand::Replaced { .. } => {}
         // Their own lane takes up all of them.
         Errand::SockJs(_) => {}
     }

@@ -25,6 +25,7 @@ use crate::engineio::Sid;
 use crate::flush::Runs;
 use crate::given_back::GivenBack;
 use crate::handler::Handlers;
+use crate::http::Bodies;
 use crate::id::PeerId;
 use crate::link::Link;
 use crate::metrics::{LaneCounters, Loss};
@@ -79,6 +80,8 @@ pub(crate) struct Lane {
     pub(crate) all_counters: Arc<[Arc<LaneCounters>]>,
     pub(crate) lanes: Lanes,
     pub(crate) handlers: Rc<Handlers>,
+    /// Of HTTP requests on all lanes.
+    pub(crate) bodies: Arc<Bodies>,
     /// Sessions that requests name.
     pub(crate) sessions: HashMap<Sid, PeerId>,
     /// Sessions that their clients have closed while no poll waited, for one that comes late.
@@ -88,6 +91,7 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
+    #[expect(clippy::too_many_arguments, reason = "called once, by the server")]
     pub(crate) fn new(
         core: Core,
         registry: mio::Registry,
@@ -96,6 +100,7 @@ impl Lane {
         all_counters: Arc<[Arc<LaneCounters>]>,
         lanes: Lanes,
         handlers: Rc<Handlers>,
+        bodies: Arc<Bodies>,
     ) -> Self {
         Self {
             peers: Slab::new(),
@@ -123,6 +128,7 @@ impl Lane {
             all_counters,
             lanes,
             handlers,
+            bodies,
             sessions: HashMap::default(),
             just_closed: VecDeque::new(),
             polls: 0,

@@ -18,6 +18,7 @@ use crate::config::{Config, ConfigError, Listen, Protocol};
 use crate::core::{Core, Times, WRITE_STALL, milliseconds};
 use crate::drive::{self, Command, Handle, Lanes, WAKER};
 use crate::handler::{Endpoint, Handlers, Incoming, Socket};
+use crate::http::Bodies;
 use crate::lane::Lane;
 use crate::listener::{self, Spoken};
 use crate::metrics::LaneCounters;
@@ -242,6 +243,7 @@ struct LaneParts {
     hub: Arc<Hub>,
     recoveries: Arc<Recoveries>,
     namespaces: Namespaces,
+    bodies: Arc<Bodies>,
     config: Arc<Config>,
     counters: Arc<[Arc<LaneCounters>]>,
     handlers: Handlers,
@@ -280,6 +282,7 @@ impl Server {
         let handles: Arc<[Arc<Handle>]> = handles.into();
         let hub = Arc::new(new_hub(&self.config, handles.clone())?);
         let recoveries = Arc::new(Recoveries::new(milliseconds(self.config.socketio.recovery)));
+        let bodies = Arc::new(Bodies::new(&self.config.limits));
         let counters: Arc<[Arc<LaneCounters>]> = (0..lanes)
             .map(|_| Arc::new(LaneCounters::new(SystemTime::now())))
             .collect();
@@ -305,6 +308,7 @@ impl Server {
                 hub: hub.clone(),
                 recoveries: recoveries.clone(),
                 namespaces: self.namespaces.clone(),
+                bodies: bodies.clone(),
                 config: self.config.clone(),
                 counters: counters.clone(),
                 handlers: self.handlers.clone(),
@@ -435,6 +439,7 @@ fn run_lane(parts: LaneParts) -> io::Result<()> {
         parts.counters,
         parts.lanes,
         Rc::new(parts.handlers),
+        parts.bodies,
     );
     for (number, (socket, spoken)) in parts.udp.into_iter().enumerate() {
         let mut socket = mio::net::UdpSocket::from_std(socket);

@@ -95,6 +95,8 @@ pub struct Limits {
     pub history: Size,
     /// The messages of all queues together; beyond, publishing to a queue is refused.
     pub queues: Size,
+    /// The bodies of all HTTP requests that are on their way together; beyond, requests with one are refused.
+    pub bodies: Size,
     /// The longest a poll may wait for a message.
     #[serde(deserialize_with = "value::duration")]
     pub wait: Duration,
@@ -112,6 +114,7 @@ impl Default for Limits {
             topics: 100_000,
             history: Size::new(256 << 20),
             queues: Size::new(512 << 20),
+            bodies: Size::new(256 << 20),
             wait: Duration::from_secs(60),
         }
     }
@@ -121,6 +124,15 @@ impl Limits {
     /// Less than this and the requests of ordinary browsers do not fit; hyper takes no less either.
     const HEAD_MIN: Size = Size::new(8 << 10);
     const HEADERS_MIN: usize = 32;
+
+    /// The largest body that a request may have: of SockJS, a message with its head in a string, where most characters are one byte and
+    /// few two.
+    pub(crate) fn largest_body(&self) -> usize {
+        self.message
+            .bytes()
+            .saturating_add(self.head.bytes())
+            .saturating_mul(2)
+    }
 
     pub(super) fn check(&self) -> Result<(), Wrong> {
         let check = |key, good: bool, why: &str| match good {
@@ -139,6 +151,11 @@ impl Limits {
         check("mailbox", self.mailbox >= self.message, &small)?;
         check("history", self.history >= self.message, &small)?;
         check("queues", self.queues >= self.message, &small)?;
+        let largest = Size::new(self.largest_body());
+        let small = format!(
+            "the largest body would not fit; write at least twice limits.message and limits.head together, {largest}"
+        );
+        check("bodies", self.bodies >= largest, &small)?;
         let small = format!(
             "ordinary requests would not fit; write at least {}",
             Limits::HEAD_MIN

@@ -1,16 +1,15 @@
 //! Requests of Engine.IO: handshakes, polls and POSTs. The session they are for may live on another lane.
 
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use pogu_proto::engineio::{self, Form, Refusal, jsonp};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 
+use super::bodies::{self, Client, Unread};
 use super::session::Answer;
 use super::{Reply, full, problem, upgrade};
 use crate::carrier::Carrier;
@@ -24,14 +23,11 @@ use crate::lane::Lane;
 use crate::link::Link;
 use crate::problem::Problem;
 
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Answers a request; `endpoint` is the code behind the endpoint, where it is not Socket.IO.
 pub(super) async fn respond(
     lane: &Shared,
     request: &mut Request<Incoming>,
-    remote: std::net::SocketAddr,
+    client: &Rc<Client>,
     endpoint: Option<Arc<Endpoint>>,
     origin_allowed: bool,
 ) -> Answer {
@@ -62,12 +58,12 @@ pub(super) async fn respond(
         } => {
             let mut lane = lane.borrow_mut();
             let engine = EngineIo::new(version, base64, None, &lane.core);
-            begin(&mut lane, remote, engine, endpoint, jsonp)
+            begin(&mut lane, client.remote, engine, endpoint, jsonp)
         }
         engineio::Request::Poll { sid, jsonp } => poll(lane, &sid, jsonp).await,
         engineio::Request::Post { sid, jsonp } => {
             let sid = Sid::parse(&sid);
-            post(lane, request, sid, jsonp).await
+            post(lane, request, client, sid, jsonp).await
         }
         engineio::Request::Upgrade { sid } => match Sid::parse(&sid) {
             Some(sid) => return upgrade::probe(lane, request, sid, origin_allowed),
@@ -165,7 +161,13 @@ impl Drop for Guard {
     }
 }
 
-async fn post(lane: &Shared, request: &mut Request<Incoming>, sid: Option<Sid>, jsonp: bool) -> Reply {
+async fn post(
+    lane: &Shared,
+    request: &mut Request<Incoming>,
+    client: &Rc<Client>,
+    sid: Option<Sid>,
+    jsonp: bool,
+) -> Reply {
     let Some(sid) = sid else {
         return refused(Refusal::Session);
     };
@@ -175,11 +177,13 @@ async fn post(lane: &Shared, request: &mut Request<Incoming>, sid: Option<Sid>, 
         .unwrap_or_default()
         .into();
     let limit = lane.borrow().core.engineio_limits.payload;
-    let body = Limited::new(request.body_mut(), limit).collect();
-    let body = match timeout(BODY_TIMEOUT, body).await {
-        Ok(Ok(body)) => body.to_bytes().to_vec(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return problem(Problem::too_large(limit)),
-        Ok(Err(_)) | Err(_) => return refused(Refusal::Bad),
+    if bodies::is_large(request.body()) && !has_session(lane, sid).await {
+        return refused(Refusal::Session);
+    }
+    let (body, _held) = match bodies::read(client, request.body_mut(), limit).await {
+        Ok(read) => read,
+        Err(Unread::Late | Unread::Broken(_)) => return refused(Refusal::Bad),
+        Err(unread) => return problem(unread.into()),
     };
     if let Err(overloaded) = super::topics::wait_for_room(lane).await {
         return problem(overloaded);
@@ -203,6 +207,13 @@ async fn post(lane: &Shared, request: &mut Request<Incoming>, sid: Option<Sid>, 
         Ok(Err(refusal)) => refused(refusal),
         Err(_) => refused(Refusal::Session),
     }
+}
+
+/// Whether there is a session, on whatever lane.
+pub(super) async fn has_session(lane: &Shared, sid: Sid) -> bool {
+    let (sender, answer) = oneshot::channel();
+    lane.borrow().send(Errand::Find { sid, answer: sender });
+    answer.await.is_ok()
 }
 
 fn answered(answer: carrier::Answer, jsonp: Option<u32>) -> Reply {

@@ -1,5 +1,6 @@
 //! HTTP by hyper: routing, and the border to the lane.
 
+mod bodies;
 mod cors;
 mod engineio;
 mod parameters;
@@ -9,6 +10,7 @@ mod sockjs;
 mod topics;
 mod upgrade;
 
+pub(crate) use bodies::Bodies;
 pub(crate) use topics::NAME_MAX;
 
 use std::convert::Infallible;
@@ -33,6 +35,7 @@ use crate::page;
 use crate::pipe::Outlet;
 use crate::problem::Problem;
 use crate::purpose::Purpose;
+use bodies::Client;
 use rewind::Rewind;
 use session::{Answer, Takeover};
 
@@ -56,14 +59,15 @@ pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
 pub(crate) async fn serve(lane: &Shared, stream: TcpStream, remote: SocketAddr, first: Vec<u8>) {
     let takeover = Takeover::default();
     let io = TokioIo::new(Rewind::new(first, stream, takeover.blocked.clone()));
-    let (config, mut stop) = {
+    let (config, mut stop, bodies) = {
         let lane = lane.borrow();
-        (lane.core.config.clone(), lane.stop.clone())
+        (lane.core.config.clone(), lane.stop.clone(), lane.bodies.clone())
     };
+    let client = Client::new(remote, bodies);
     let (shared, left) = (lane.clone(), takeover.clone());
     let service = service_fn(move |request| {
-        let (lane, takeover) = (shared.clone(), left.clone());
-        async move { Ok::<_, Infallible>(respond(lane, remote, request, Some(takeover)).await) }
+        let (lane, client, takeover) = (shared.clone(), client.clone(), left.clone());
+        async move { Ok::<_, Infallible>(respond(lane, client, request, Some(takeover)).await) }
     });
     let mut connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -102,14 +106,15 @@ pub(crate) async fn serve(lane: &Shared, stream: TcpStream, remote: SocketAddr, 
 /// Serves an HTTP/2 connection until it ends.
 pub(crate) async fn serve_h2(lane: &Shared, stream: TcpStream, remote: SocketAddr, first: Vec<u8>) {
     let io = TokioIo::new(Rewind::new(first, stream, Rc::default()));
-    let (config, mut stop) = {
+    let (config, mut stop, bodies) = {
         let lane = lane.borrow();
-        (lane.core.config.clone(), lane.stop.clone())
+        (lane.core.config.clone(), lane.stop.clone(), lane.bodies.clone())
     };
+    let client = Client::new(remote, bodies);
     let shared = lane.clone();
     let service = service_fn(move |request| {
-        let lane = shared.clone();
-        async move { Ok::<_, Infallible>(respond(lane, remote, request, None).await) }
+        let (lane, client) = (shared.clone(), client.clone());
+        async move { Ok::<_, Infallible>(respond(lane, client, request, None).await) }
     });
     let connection = hyper::server::conn::http2::Builder::new(LocalExecutor)
         .timer(TokioTimer::new())
@@ -156,7 +161,7 @@ const REACHABLE: &[&str] = &[
 
 async fn respond(
     lane: Shared,
-    remote: SocketAddr,
+    client: Rc<Client>,
     mut request: Request<Incoming>,
     takeover: Option<Takeover>,
 ) -> Reply {
@@ -170,11 +175,11 @@ async fn respond(
     let answer = if let Err(refused) = check(&request, permitted) {
         Answer::Reply(problem(refused))
     } else if let Some(target) = behind {
-        sockjs::respond(&lane, &mut request, remote, target, permitted).await
+        sockjs::respond(&lane, &mut request, &client, target, permitted).await
     } else if cors::is_preflight(&request) {
         Answer::Reply(cors::preflight(&request))
     } else {
-        route(&lane, &mut request, remote, permitted).await
+        route(&lane, &mut request, &client, permitted).await
     };
     // A poll is answered on a connection that goes on; a socket that would close after it stays with hyper.
     let closes = request.version() < Version::HTTP_11
@@ -209,7 +214,7 @@ async fn respond(
         None if session.carrier.needs_socket() => problem(Problem::overloaded(
             "an earlier answer on this connection is not yet read",
         )),
-        _ => Box::pin(session::ride(&lane, remote, head, *session)).await,
+        _ => Box::pin(session::ride(&lane, client.remote, head, *session)).await,
     }
 }
 
@@ -234,12 +239,12 @@ fn check(request: &Request<Incoming>, permitted: bool) -> Result<(), Problem> {
 async fn route(
     lane: &Shared,
     request: &mut Request<Incoming>,
-    remote: SocketAddr,
+    client: &Rc<Client>,
     origin_allowed: bool,
 ) -> Answer {
     let path = request.uri().path().to_owned();
     if let Some(topic) = path.strip_prefix("/topics/") {
-        return topics::topic(lane, request, topic, origin_allowed).await;
+        return topics::topic(lane, request, client, topic, origin_allowed).await;
     }
     match &*path {
         "/pogu" => return upgrade::websocket(lane, request, Purpose::Pogu, origin_allowed),
@@ -248,7 +253,7 @@ async fn route(
             return upgrade::websocket(lane, request, Purpose::Stomp, origin_allowed);
         }
         "/socket.io/" | "/socket.io" => {
-            return engineio::respond(lane, request, remote, None, origin_allowed).await;
+            return engineio::respond(lane, request, client, None, origin_allowed).await;
         }
         _ => {}
     }
@@ -258,7 +263,7 @@ async fn route(
         return upgrade::websocket(lane, request, purpose, origin_allowed);
     }
     if let Some(endpoint) = handlers.engineio.get(&path).cloned() {
-        return engineio::respond(lane, request, remote, Some(endpoint), origin_allowed).await;
+        return engineio::respond(lane, request, client, Some(endpoint), origin_allowed).await;
     }
     Answer::Reply(page_at(lane, request, &path))
 }
@@ -280,7 +285,11 @@ fn page_at(lane: &Shared, request: &Request<Incoming>, path: &str) -> Reply {
         "/readyz" => text("ready\n"),
         "/metrics" => {
             let lane = lane.borrow();
-            let mut reply = text(metrics::render(&lane.all_counters, lane.core.hub.stats()));
+            let mut reply = text(metrics::render(
+                &lane.all_counters,
+                lane.core.hub.stats(),
+                lane.bodies.held(),
+            ));
             let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
             reply.headers_mut().insert(header::CONTENT_TYPE, kind);
             reply

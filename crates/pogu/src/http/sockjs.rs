@@ -1,18 +1,18 @@
 //! Requests of SockJS, below every WebSocket endpoint. The session they are for may live on another lane.
 
-use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Either, LengthLimitError, Limited};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use pogu_proto::sockjs::{self, Limits, Receiver, Refusal, SendError, Sender, http as fixed};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 
+use super::bodies::{self, Client, Unread};
 use super::session::Answer;
-use super::{Reply, cors, full, problem, topics, upgrade};
+use super::{Reply, cors, engineio, full, problem, topics, upgrade};
 use crate::config::{Config, Cors, SockJs};
 use crate::core::milliseconds;
 use crate::drive::Shared;
@@ -24,8 +24,6 @@ use crate::problem::Problem;
 use crate::purpose::Purpose;
 use crate::sockjs::{self as carrier, Post, Receive, SendRefusal};
 
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Where the script of the iframe is.
 pub(super) const IFRAME_SCRIPT: &str = "/sockjs-iframe.js";
 
@@ -90,13 +88,11 @@ fn below<'p>(path: &'p str, base: &str) -> Option<&'p str> {
 
 /// The limits of sessions.
 pub(crate) fn limits(settings: &SockJs, config: &Config) -> Limits {
-    let message = config.limits.message.bytes() + config.limits.head.bytes();
     Limits {
         heartbeat: milliseconds(settings.heartbeat),
         disconnect_delay: milliseconds(settings.disconnect_delay),
         response: settings.response_limit.bytes(),
-        // Within a string most characters are one byte, and few two.
-        payload: 2 * message,
+        payload: config.limits.largest_body(),
         ..Limits::default()
     }
 }
@@ -105,7 +101,7 @@ pub(crate) fn limits(settings: &SockJs, config: &Config) -> Limits {
 pub(super) async fn respond(
     lane: &Shared,
     request: &mut Request<Incoming>,
-    remote: SocketAddr,
+    client: &Rc<Client>,
     target: Target,
     origin_allowed: bool,
 ) -> Answer {
@@ -171,7 +167,7 @@ pub(super) async fn respond(
                 receiver,
                 callback: callback.into(),
                 pipe: pipe.clone(),
-                remote,
+                remote: client.remote,
                 purpose,
                 limits,
             };
@@ -186,7 +182,7 @@ pub(super) async fn respond(
         Ok(sockjs::Request::Send { sender, session }) => {
             let sid = Sid::of_name(&base, session, lane.borrow().lanes.len());
             let limit = limits(&settings, &lane.borrow().core.config).payload;
-            let mut reply = send(lane, request, sid, sender, limit).await;
+            let mut reply = send(lane, request, client, sid, sender, limit).await;
             common(&settings, request.headers(), &mut reply);
             reply
         }
@@ -223,6 +219,7 @@ async fn receive(receiver: Receiver, mut outlet: Outlet) -> Reply {
 async fn send(
     lane: &Shared,
     request: &mut Request<Incoming>,
+    client: &Rc<Client>,
     sid: Sid,
     sender: Sender,
     limit: usize,
@@ -232,15 +229,13 @@ async fn send(
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
         .into();
-    let body = Limited::new(request.body_mut(), limit).collect();
-    let body = match timeout(BODY_TIMEOUT, body).await {
-        Ok(Ok(body)) => body.to_bytes().to_vec(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return unreadable(SendError::TooLong(limit));
-        }
-        Ok(Err(_)) | Err(_) => {
-            return problem(Problem::bad_request("the body did not arrive whole"));
-        }
+    if bodies::is_large(request.body()) && !engineio::has_session(lane, sid).await {
+        return refused(Refusal::NotFound);
+    }
+    let (body, _held) = match bodies::read(client, request.body_mut(), limit).await {
+        Ok(read) => read,
+        Err(Unread::TooLarge(limit)) => return unreadable(SendError::TooLong(limit)),
+        Err(unread) => return problem(unread.into()),
     };
     if let Err(overloaded) = topics::wait_for_room(lane).await {
         return problem(overloaded);

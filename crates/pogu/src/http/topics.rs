@@ -1,16 +1,17 @@
 //! A topic is a URL: POST publishes, GET reads in the way that suits the client.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use pogu_hub::{After, Draft, Reading, Selector, Topic};
 use pogu_proto::pogu::HEADERS_MAX;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
+use super::bodies::{self, Client};
 use super::parameters::{Parameters, Via, decode};
 use super::session::{self, Answer, Session};
 use super::{Reply, json, problem, upgrade};
@@ -26,8 +27,6 @@ use crate::purpose::Purpose;
 /// Messages that one poll is answered at most, and at first.
 const LIMIT_MAX: usize = 1000;
 const LIMIT_DEFAULT: usize = 100;
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a publisher waits for room in the hub.
 const ROOM_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest event name, content type and idempotency key.
@@ -36,11 +35,12 @@ pub(crate) const NAME_MAX: usize = 255;
 pub(super) async fn topic(
     lane: &Shared,
     request: &mut Request<Incoming>,
+    client: &Rc<Client>,
     topic: &str,
     origin_allowed: bool,
 ) -> Answer {
     let answer = match *request.method() {
-        Method::POST => publish(lane, request, topic).await.map(Answer::Reply),
+        Method::POST => publish(lane, request, client, topic).await.map(Answer::Reply),
         Method::GET if upgrade::is_asked(request) => purpose(topic, request.uri().query())
             .map(|purpose| upgrade::websocket(lane, request, purpose, origin_allowed)),
         Method::GET => read(lane, request, topic).await,
@@ -76,7 +76,12 @@ pub(super) fn selector(path: &str) -> Result<Selector, Problem> {
         .map_err(|error: pogu_hub::TopicError| Problem::bad_topic(&name, &error.to_string()))
 }
 
-async fn publish(lane: &Shared, request: &mut Request<Incoming>, path: &str) -> Result<Reply, Problem> {
+async fn publish(
+    lane: &Shared,
+    request: &mut Request<Incoming>,
+    client: &Rc<Client>,
+    path: &str,
+) -> Result<Reply, Problem> {
     let name = decode(&path.replace('+', "%2B"))?;
     let topic: Topic = parse_publish_topic(&name).map_err(|why| Problem::bad_topic(&name, &why))?;
     if let Some(coding) = text_header(request.headers(), "content-encoding")?
@@ -89,24 +94,7 @@ async fn publish(lane: &Shared, request: &mut Request<Incoming>, path: &str) -> 
     let key = text_header(request.headers(), "idempotency-key")?;
     let headers = message_headers(request.headers())?;
     let limit = lane.borrow().core.config.limits.message.bytes();
-    if request.body().size_hint().lower() > limit as u64 {
-        return Err(Problem::too_large(limit));
-    }
-    let body = Limited::new(request.body_mut(), limit).collect();
-    let body = match timeout(BODY_TIMEOUT, body).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Problem::too_large(limit)),
-        Ok(Err(error)) => {
-            return Err(Problem::bad_request(format!(
-                "the body did not arrive whole: {error}"
-            )));
-        }
-        Err(_) => {
-            return Err(Problem::bad_request(format!(
-                "the body took longer than {BODY_TIMEOUT:?}"
-            )));
-        }
-    };
+    let (body, _held) = bodies::read(client, request.body_mut(), limit).await?;
     wait_for_room(lane).await?;
     let answer = {
         let mut lane = lane.borrow_mut();
@@ -115,7 +103,7 @@ async fn publish(lane: &Shared, request: &mut Request<Incoming>, path: &str) -> 
         }
         let core = &mut lane.core;
         core.counters.received(Way::HttpPost, body.len());
-        let (kind, body) = messages::classify_bytes(content_type.as_deref(), body);
+        let (kind, body) = messages::classify_bytes(content_type.as_deref(), body.into_boxed_slice().into());
         let (sender, answer) = oneshot::channel();
         let mut draft = Draft::new(topic, kind, body);
         draft.content_type = content_type.filter(|given| **given != *kind.content_type());

@@ -16,11 +16,11 @@ use super::{Counter, LaneCounters, Loss, TURN_BUCKETS, Way, WayCounters};
 /// The type of what [`render`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The text for `/metrics`, of type [`CONTENT_TYPE`].
-pub fn render(lanes: &[Arc<LaneCounters>], hub: Stats) -> String {
+/// The text for `/metrics`, of type [`CONTENT_TYPE`]; `body_bytes` are those of the request bodies that are on their way.
+pub fn render(lanes: &[Arc<LaneCounters>], hub: Stats, body_bytes: usize) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Lanes(lanes.to_vec())));
-    registry.register_collector(Box::new(Held(hub)));
+    registry.register_collector(Box::new(Held(hub, body_bytes)));
     let mut text = String::new();
     // Writing to a string fails only when memory ends, and that is not told by an error.
     let _ = encode(&mut text, &registry);
@@ -183,9 +183,9 @@ impl Lanes {
     }
 }
 
-/// What the hub holds.
+/// What the hub holds, and bodies of requests.
 #[derive(Debug)]
-struct Held(Stats);
+struct Held(Stats, usize);
 
 impl Collector for Held {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
@@ -211,6 +211,11 @@ impl Collector for Held {
                 stats.queue_messages,
             ),
             ("pogu_queue_bytes", "Bytes that queues hold", stats.queue_bytes),
+            (
+                "pogu_request_body_bytes",
+                "Bytes of request bodies that are on their way",
+                self.1,
+            ),
         ];
         for (name, help, value) in gauges {
             encoder

@@ -7,6 +7,7 @@
     reason = "a test fails by a panic"
 )]
 
+mod bodies;
 mod bound;
 mod edges;
 mod engineio;
