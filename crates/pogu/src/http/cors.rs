@@ -3,6 +3,9 @@
 //! Credentials are not allowed: with any origin allowed they would let every page act as the visitor (CVE-2020-28481). But for SockJS, whose
 //! clients always send theirs, for balancers; they mean nothing here.
 
+use std::net::IpAddr;
+
+use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 
 use super::{Reply, full};
@@ -21,6 +24,12 @@ pub(super) fn allowed(cors: &Cors, origin: Option<&HeaderValue>) -> Option<Heade
 }
 
 /// Whether a request comes from a page that this server sent.
+///
+/// A page whose name was bound anew to this server's address (DNS rebinding) has an `Origin` that equals `Host`, too. It cannot have it with
+/// `https`, for which it had no certificate, nor with a host that no one can bind: an address, or `localhost`. Any other name is to be in
+/// the list. So such a page may not publish, nor open a WebSocket. What it reads by GET it reads without an `Origin`, as does whoever is no
+/// page; to refuse names that are not listed would refuse those who reach the server by a name of their own, and a proxy that knows
+/// its names does it better.
 pub(super) fn is_own(headers: &HeaderMap) -> bool {
     let text = |name| {
         headers
@@ -30,9 +39,19 @@ pub(super) fn is_own(headers: &HeaderMap) -> bool {
     let (Some(origin), Some(host)) = (text(header::ORIGIN), text(header::HOST)) else {
         return false;
     };
-    origin
-        .split_once("://")
-        .is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
+    origin.split_once("://").is_some_and(|(scheme, authority)| {
+        authority.eq_ignore_ascii_case(host) && (scheme == "https" || cannot_be_bound(authority))
+    })
+}
+
+/// Whether no one else can have the name of a host lead here.
+fn cannot_be_bound(authority: &str) -> bool {
+    let Ok(authority) = authority.parse::<Authority>() else {
+        return false;
+    };
+    let host = authority.host().to_ascii_lowercase();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.parse::<IpAddr>().is_ok() || host == "localhost" || host.ends_with(".localhost")
 }
 
 pub(super) fn is_preflight<B>(request: &Request<B>) -> bool {
@@ -85,4 +104,39 @@ pub(super) fn apply(allowed: HeaderValue, headers: &mut HeaderMap) {
         headers.append(header::VARY, HeaderValue::from_static("origin"));
     }
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_own_pages_are_known_unless_their_name_may_be_another_ones() {
+        let own = |origin: &'static str, host: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+            headers.insert(header::HOST, HeaderValue::from_static(host));
+            is_own(&headers)
+        };
+        for (origin, host) in [
+            ("https://pogu.example.com", "pogu.example.com"),
+            ("https://pogu.example.com", "Pogu.Example.com"),
+            ("http://127.0.0.1:7070", "127.0.0.1:7070"),
+            ("http://[::1]:7070", "[::1]:7070"),
+            ("http://localhost:7070", "localhost:7070"),
+            ("http://pogu.localhost", "pogu.localhost"),
+        ] {
+            assert!(own(origin, host), "{origin}");
+        }
+        for (origin, host) in [
+            ("http://evil.example:7070", "evil.example:7070"),
+            ("http://127.0.0.1.evil.example", "127.0.0.1.evil.example"),
+            ("http://localhost.evil.example", "localhost.evil.example"),
+            ("https://evil.example", "pogu.example.com"),
+            ("http://localhost:7070", "localhost:7071"),
+            ("null", "null"),
+        ] {
+            assert!(!own(origin, host), "{origin}");
+        }
+    }
 }

@@ -43,6 +43,15 @@ pub(super) async fn respond(
         Ok(asked) => asked,
         Err(refusal) => return Answer::Reply(refused(refusal)),
     };
+    // A script of another page is never asked for its origin.
+    let is_script = match &asked {
+        engineio::Request::Handshake { jsonp, .. } | engineio::Request::Poll { jsonp, .. } => jsonp.is_some(),
+        engineio::Request::Post { jsonp, .. } => *jsonp,
+        engineio::Request::Upgrade { .. } => false,
+    };
+    if is_script && !lane.borrow().core.config.cors.is_open() {
+        return Answer::Reply(problem(Problem::bad_origin("of a script")));
+    }
     let reply = match asked {
         engineio::Request::Handshake {
             version,

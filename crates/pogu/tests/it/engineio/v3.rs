@@ -282,3 +282,16 @@ fn a_client_that_does_not_ping_is_given_up() {
         assert_eq!(http.answer().text(), "1:3");
     }
 }
+
+#[test]
+fn scripts_are_for_pages_of_any_origin_alone() {
+    let closed = format!("{ALLOWED}[cors]\norigins = [\"https://example.com\"]\n");
+    let server = Running::with(&closed);
+    server.get(&format!("{V3}&j=0")).problem(403, "bad-origin");
+    let (sid, _) = begin(&server, "&b64=1");
+    let target = format!("{V3}&sid={sid}&j=1");
+    server.get(&target).problem(403, "bad-origin");
+    server
+        .ask(&format!("POST {target} HTTP/1.1"), b"d=1%3A2")
+        .problem(403, "bad-origin");
+}

@@ -79,7 +79,7 @@ fn pages_on_the_list_may_use_it_and_others_may_not() {
     for (origin, is_listed) in [
         (OURS, true),
         // The server's own.
-        ("http://test", true),
+        ("https://test", true),
         ("https://example.com.evil", false),
         ("http://example.com", false),
         ("https://evil.example", false),
