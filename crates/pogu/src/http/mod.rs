@@ -21,7 +21,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{Either, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
@@ -198,11 +198,15 @@ async fn respond(
             if let Some(allowed) = allowed {
                 cors::apply(allowed, reply.headers_mut());
             }
+            keep_type(reply.headers_mut());
             return reply;
         }
     };
     if let Some(allowed) = allowed {
         cors::apply(allowed, head.headers_mut());
+    }
+    if head.status() != StatusCode::SWITCHING_PROTOCOLS {
+        keep_type(head.headers_mut());
     }
     let takeover = takeover.filter(|takeover| !takeover.blocked.get());
     let ends = matches!(session.carrier, Carrier::LongPoll { .. });
@@ -216,6 +220,12 @@ async fn respond(
         )),
         _ => Box::pin(session::ride(&lane, client.remote, head, *session)).await,
     }
+}
+
+/// Has browsers take an answer for what it says it is: what clients publish is read back by others.
+fn keep_type(headers: &mut HeaderMap) {
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
 }
 
 /// What no request may be without (RFC 9112 §3.2), and what a page elsewhere may not do.

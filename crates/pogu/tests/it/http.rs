@@ -289,6 +289,46 @@ fn a_page_elsewhere_may_not_publish_and_the_servers_own_may() {
 }
 
 #[test]
+fn a_page_whose_name_leads_here_since_a_moment_is_none_of_the_servers_own() {
+    let server = Running::with("[cors]\norigins = [\"https://example.com\"]\n");
+    let post = |origin: &str, host: &str| {
+        let mut http = Http::new(server.connect());
+        let head = format!("POST /topics/a HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n");
+        http.raw(format!("{head}Content-Length: 1\r\n\r\nx").as_bytes());
+        http.answer().status
+    };
+    assert_eq!(post("http://evil.example:7070", "evil.example:7070"), 403);
+    assert_eq!(post("http://127.0.0.1:7070", "127.0.0.1:7070"), 200);
+    assert_eq!(post("https://pogu.example", "pogu.example"), 200);
+}
+
+#[test]
+fn no_answer_is_to_be_taken_for_what_it_does_not_say_it_is() {
+    let server = Running::start();
+    for target in [
+        "/topics/a",
+        "/topics/a?wait=0.01",
+        "/topics/a?via=sse",
+        "/topics/a?via=stream",
+        "/topics/a..b",
+        "/socket.io/?EIO=4&transport=polling",
+        "/socket.io/?EIO=5",
+        "/pogu/info",
+        "/pogu/000/none/xhr_send",
+        "/metrics",
+        "/",
+    ] {
+        let mut http = Http::new(server.connect());
+        http.send(&format!("GET {target} HTTP/1.1"), b"");
+        assert_eq!(
+            http.head().header("x-content-type-options"),
+            Some("nosniff"),
+            "{target}"
+        );
+    }
+}
+
+#[test]
 fn a_body_is_never_read_as_the_next_request() {
     let server = Running::start();
     let hidden = "POST /topics/smuggled HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nevil";
