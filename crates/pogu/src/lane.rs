@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use crate::carrier::Carrier;
 use crate::core::{Core, Waiting, milliseconds};
 use crate::dialect::Dialect;
+use crate::door::Door;
 use crate::drive::{self, Lanes};
 use crate::engineio::Sid;
 use crate::flush::Runs;
@@ -82,6 +83,7 @@ pub(crate) struct Lane {
     pub(crate) handlers: Rc<Handlers>,
     /// Of HTTP requests on all lanes.
     pub(crate) bodies: Arc<Bodies>,
+    pub(crate) door: Arc<Door>,
     /// Sessions that requests name.
     pub(crate) sessions: HashMap<Sid, PeerId>,
     /// Sessions that their clients have closed while no poll waited, for one that comes late.
@@ -101,6 +103,7 @@ impl Lane {
         lanes: Lanes,
         handlers: Rc<Handlers>,
         bodies: Arc<Bodies>,
+        door: Arc<Door>,
     ) -> Self {
         Self {
             peers: Slab::new(),
@@ -129,6 +132,7 @@ impl Lane {
             lanes,
             handlers,
             bodies,
+            door,
             sessions: HashMap::default(),
             just_closed: VecDeque::new(),
             polls: 0,

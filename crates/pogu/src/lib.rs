@@ -13,10 +13,12 @@
 //! The way of a message: `listener` finds out what a connection speaks, `http` serves requests and upgrades them, `peer` is a session
 //! where protocols and hub meet, `lane` moves the bytes in turns, `flush` writes. `ARCHITECTURE.md` has the whole picture.
 
+mod beyond;
 mod carrier;
 pub mod config;
 mod core;
 mod dialect;
+mod door;
 mod drive;
 mod engineio;
 mod errand;
@@ -45,6 +47,7 @@ mod signal;
 pub mod socketio;
 mod sockjs;
 mod spares;
+mod throttle;
 mod timers;
 mod udp;
 

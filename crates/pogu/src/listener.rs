@@ -14,13 +14,16 @@ use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::beyond;
 use crate::carrier::Carrier;
 use crate::config::TopicTemplate;
 use crate::dialect::{Dialect, Plain, Stomp};
+use crate::door::{Admitted, Door};
 use crate::drive::{Command, Handle, Shared};
 use crate::given_back::{GivenBack, Next};
 use crate::http;
 use crate::link::Link;
+use crate::metrics::Refused;
 
 /// How long accepting rests after it failed, as it does when the process has no descriptor left.
 const REST: Duration = Duration::from_millis(100);
@@ -45,11 +48,19 @@ pub(crate) enum Spoken {
 }
 
 /// A connection on its way to its lane.
-#[derive(Debug)]
 pub(crate) struct Incoming {
     stream: std::net::TcpStream,
     remote: SocketAddr,
     spoken: Arc<Spoken>,
+    admitted: Admitted,
+}
+
+impl std::fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Incoming")
+            .field("remote", &self.remote)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Accepts for ever, handing each connection to the lane with the fewest.
@@ -57,32 +68,31 @@ pub(crate) async fn accept(
     listener: TcpListener,
     spoken: Arc<Spoken>,
     lanes: Arc<[Arc<Handle>]>,
-    connections_max: usize,
+    door: Arc<Door>,
 ) {
     loop {
         let accepted = match listener.accept().await {
-            Ok((stream, remote)) => stream.into_std().map(|stream| Incoming {
-                stream,
-                remote,
-                spoken: spoken.clone(),
-            }),
+            Ok((stream, remote)) => stream.into_std().map(|stream| (stream, remote)),
             Err(error) => Err(error),
         };
         match accepted {
-            Ok(incoming) => {
+            Ok((stream, remote)) => {
                 let total: usize = lanes.iter().map(|lane| lane.load.load(Ordering::Relaxed)).sum();
-                if total >= connections_max {
-                    tracing::warn!(
-                        limit = connections_max,
-                        "connection refused: limits.connections is reached"
-                    );
+                let Some(admitted) = door.admit(remote, total) else {
                     continue;
-                }
+                };
                 let least = lanes.iter().min_by_key(|lane| lane.load.load(Ordering::Relaxed));
                 if let Some(lane) = least {
                     // The lane corrects the number at its next turn.
-                    lane.load.fetch_add(1, Ordering::Relaxed);
-                    lane.send(Command::Serve(incoming));
+                    if let Admitted::In = admitted {
+                        lane.load.fetch_add(1, Ordering::Relaxed);
+                    }
+                    lane.send(Command::Serve(Incoming {
+                        stream,
+                        remote,
+                        spoken: spoken.clone(),
+                        admitted,
+                    }));
                 }
             }
             Err(error) if is_connection_error(&error) => {}
@@ -109,7 +119,14 @@ pub(crate) fn serve(lane: &Shared, incoming: Incoming) {
         stream,
         remote,
         spoken,
+        admitted,
     } = incoming;
+    if let Admitted::Beyond(place) = admitted {
+        let lane = lane.clone();
+        // It is none of those that are counted, and a shutdown does not wait for it.
+        tokio::task::spawn_local(async move { beyond::serve(lane, stream, remote, &spoken, place).await });
+        return;
+    }
     let socket = socket2::SockRef::from(&stream);
     let keepalive = socket2::TcpKeepalive::new().with_time(TCP_KEEPALIVE);
     // Comfort only: without them the connection works too.
@@ -208,7 +225,7 @@ async fn sniff(lane: &Shared, mut stream: TcpStream, remote: SocketAddr) {
 }
 
 /// What a connection began with.
-enum First {
+pub(crate) enum First {
     Known(Protocol, Vec<u8>),
     /// Nothing came in the time given.
     Silence,
@@ -217,7 +234,7 @@ enum First {
 }
 
 /// Reads until the protocol is known. What stops before that is pogu: somebody types.
-async fn first_bytes(lane: &Shared, stream: &mut TcpStream) -> First {
+pub(crate) async fn first_bytes(lane: &Shared, stream: &mut TcpStream) -> First {
     let limit = lane.borrow().core.config.sniff_timeout;
     let mut bytes = Vec::new();
     let read = async {
@@ -289,16 +306,19 @@ async fn route(
             speak(lane, stream, remote, dialect, &mut first);
         }
         // A fatal alert, `handshake_failure` (RFC 8446 §6).
-        Protocol::Tls => refuse(&mut stream, &[0x15, 3, 1, 0, 2, 2, 40]).await,
+        Protocol::Tls => {
+            lane.borrow().door.refuse(Refused::Tls, remote);
+            refuse(&mut stream, &[0x15, 3, 1, 0, 2, 2, 40]).await;
+        }
         // There is no answer in the PROXY protocol but to close (§3.1 of its specification).
         Protocol::ProxyV1 | Protocol::ProxyV2 => {
-            tracing::warn!(%remote, "connection with a PROXY header refused: no peer is trusted to send one");
+            lane.borrow().door.refuse(Refused::ProxyHeader, remote);
         }
     }
 }
 
 /// Says a last word and waits a moment for the other side to take it.
-async fn refuse(stream: &mut TcpStream, word: &[u8]) {
+pub(crate) async fn refuse(stream: &mut TcpStream, word: &[u8]) {
     use tokio::io::AsyncWriteExt;
     let farewell = async {
         stream.write_all(word).await?;

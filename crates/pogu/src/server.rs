@@ -16,6 +16,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::config::{Config, ConfigError, Listen, Protocol};
 use crate::core::{Core, Times, WRITE_STALL, milliseconds};
+use crate::door::Door;
 use crate::drive::{self, Command, Handle, Lanes, WAKER};
 use crate::handler::{Endpoint, Handlers, Incoming, Socket};
 use crate::http::Bodies;
@@ -244,6 +245,7 @@ struct LaneParts {
     recoveries: Arc<Recoveries>,
     namespaces: Namespaces,
     bodies: Arc<Bodies>,
+    door: Arc<Door>,
     config: Arc<Config>,
     counters: Arc<[Arc<LaneCounters>]>,
     handlers: Handlers,
@@ -283,6 +285,7 @@ impl Server {
         let hub = Arc::new(new_hub(&self.config, handles.clone())?);
         let recoveries = Arc::new(Recoveries::new(milliseconds(self.config.socketio.recovery)));
         let bodies = Arc::new(Bodies::new(&self.config.limits));
+        let door = Arc::new(Door::new(&self.config.limits));
         let counters: Arc<[Arc<LaneCounters>]> = (0..lanes)
             .map(|_| Arc::new(LaneCounters::new(SystemTime::now())))
             .collect();
@@ -309,6 +312,7 @@ impl Server {
                 recoveries: recoveries.clone(),
                 namespaces: self.namespaces.clone(),
                 bodies: bodies.clone(),
+                door: door.clone(),
                 config: self.config.clone(),
                 counters: counters.clone(),
                 handlers: self.handlers.clone(),
@@ -331,8 +335,7 @@ impl Server {
         let accepting: Vec<_> = acceptors
             .into_iter()
             .map(|(listener, spoken)| {
-                let limit = self.config.limits.connections;
-                tokio::spawn(listener::accept(listener, spoken, handles.clone(), limit))
+                tokio::spawn(listener::accept(listener, spoken, handles.clone(), door.clone()))
             })
             .collect();
         let sweep = tokio::spawn(sweep(hub));
@@ -440,6 +443,7 @@ fn run_lane(parts: LaneParts) -> io::Result<()> {
         parts.lanes,
         Rc::new(parts.handlers),
         parts.bodies,
+        parts.door,
     );
     for (number, (socket, spoken)) in parts.udp.into_iter().enumerate() {
         let mut socket = mio::net::UdpSocket::from_std(socket);

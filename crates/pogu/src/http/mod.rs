@@ -13,6 +13,7 @@ mod upgrade;
 pub(crate) use bodies::Bodies;
 pub(crate) use topics::NAME_MAX;
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -30,7 +31,7 @@ use tokio::net::TcpStream;
 
 use crate::carrier::Carrier;
 use crate::drive::Shared;
-use crate::metrics;
+use crate::metrics::{self, Whole};
 use crate::page;
 use crate::pipe::Outlet;
 use crate::problem::Problem;
@@ -101,6 +102,37 @@ pub(crate) async fn serve(lane: &Shared, stream: TcpStream, remote: SocketAddr, 
     let mut unread_all = parts.read_buf.to_vec();
     unread_all.extend_from_slice(&unread);
     session::take_over(lane, remote, stream, &mut unread_all, &head, *session);
+}
+
+/// Serves one request on a connection beyond the limit; whether it was one that is answered even there.
+pub(crate) async fn serve_beyond(lane: &Shared, stream: TcpStream, first: Vec<u8>) -> bool {
+    let io = TokioIo::new(Rewind::new(first, stream, Rc::default()));
+    let config = lane.borrow().core.config.clone();
+    let answered = Rc::new(Cell::new(false));
+    let (shared, noted) = (lane.clone(), answered.clone());
+    let service = service_fn(move |request: Request<Incoming>| {
+        let path = request.uri().path();
+        noted.set(matches!(path, "/healthz" | "/readyz" | "/metrics"));
+        let mut reply = if noted.get() {
+            page_at(&shared, &request, path)
+        } else {
+            problem(Problem::overloaded("limits.connections is reached"))
+        };
+        let origin = request.headers().get(header::ORIGIN);
+        if let Some(allowed) = cors::allowed(&shared.borrow().core.config.cors, origin) {
+            cors::apply(allowed, reply.headers_mut());
+        }
+        keep_type(reply.headers_mut());
+        std::future::ready(Ok::<_, Infallible>(reply))
+    });
+    // An error is the client's going.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .keep_alive(false)
+        .max_headers(config.limits.headers)
+        .max_buf_size(config.limits.head.bytes())
+        .serve_connection(io, service)
+        .await;
+    answered.get()
 }
 
 /// Serves an HTTP/2 connection until it ends.
@@ -298,7 +330,10 @@ fn page_at(lane: &Shared, request: &Request<Incoming>, path: &str) -> Reply {
             let mut reply = text(metrics::render(
                 &lane.all_counters,
                 lane.core.hub.stats(),
-                lane.bodies.held(),
+                Whole {
+                    body_bytes: lane.bodies.held(),
+                    refused: lane.door.refused(),
+                },
             ));
             let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
             reply.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 pub use render::{CONTENT_TYPE, render};
-pub use way::{Loss, Way};
+pub use way::{Loss, Refused, Way};
 
 /// Upper ends of the buckets of the lane's turn time.
 const TURN_BUCKETS: [Duration; 10] = [
@@ -25,6 +25,15 @@ const TURN_BUCKETS: [Duration; 10] = [
     Duration::from_millis(100),
     Duration::from_secs(1),
 ];
+
+/// What a server counts beside its lanes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Whole {
+    /// Bytes of the request bodies that are on their way.
+    pub body_bytes: usize,
+    /// Connections that were refused, in the order of [`Refused::ALL`].
+    pub refused: [u64; Refused::ALL.len()],
+}
 
 /// A number that one thread raises and others read.
 #[derive(Debug, Default)]
@@ -122,7 +131,7 @@ impl LaneCounters {
         way.bytes_out.add(bytes as u64);
     }
 
-    /// A command, a request or a connection was refused.
+    /// A command or a request was refused.
     pub fn refused(&self, way: Way) {
         self.way(way).refused.add(1);
     }

@@ -11,16 +11,16 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet}
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
-use super::{Counter, LaneCounters, Loss, TURN_BUCKETS, Way, WayCounters};
+use super::{Counter, LaneCounters, Loss, Refused, TURN_BUCKETS, Way, WayCounters, Whole};
 
 /// The type of what [`render`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The text for `/metrics`, of type [`CONTENT_TYPE`]; `body_bytes` are those of the request bodies that are on their way.
-pub fn render(lanes: &[Arc<LaneCounters>], hub: Stats, body_bytes: usize) -> String {
+/// The text for `/metrics`, of type [`CONTENT_TYPE`].
+pub fn render(lanes: &[Arc<LaneCounters>], hub: Stats, whole: Whole) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Lanes(lanes.to_vec())));
-    registry.register_collector(Box::new(Held(hub, body_bytes)));
+    registry.register_collector(Box::new(Held(hub, whole)));
     let mut text = String::new();
     // Writing to a string fails only when memory ends, and that is not told by an error.
     let _ = encode(&mut text, &registry);
@@ -67,11 +67,9 @@ impl Collector for Lanes {
             ("pogu_writes", "Writes, each of all that waited", |way| {
                 way.writes.get()
             }),
-            (
-                "pogu_refused",
-                "Commands, requests and connections that were refused",
-                |way| way.refused.get(),
-            ),
+            ("pogu_refused", "Commands and requests that were refused", |way| {
+                way.refused.get()
+            }),
         ];
         for (name, help, read) in counters {
             self.by_way(&mut encoder, MetricType::Counter, name, help, read)?;
@@ -183,9 +181,9 @@ impl Lanes {
     }
 }
 
-/// What the hub holds, and bodies of requests.
+/// What the hub holds, and the rest of the server.
 #[derive(Debug)]
-struct Held(Stats, usize);
+struct Held(Stats, Whole);
 
 impl Collector for Held {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
@@ -214,7 +212,7 @@ impl Collector for Held {
             (
                 "pogu_request_body_bytes",
                 "Bytes of request bodies that are on their way",
-                self.1,
+                self.1.body_bytes,
             ),
         ];
         for (name, help, value) in gauges {
@@ -249,7 +247,14 @@ impl Collector for Held {
                 .encode_descriptor(name, help, None, MetricType::Counter)?
                 .encode_counter::<NoLabelSet, u64, u64>(&value, None)?;
         }
-        Ok(())
+        let refused = Refused::ALL.map(|why| ([("reason", why.reason())], self.1.refused[why as usize]));
+        write_all(
+            &mut encoder,
+            MetricType::Counter,
+            "pogu_connections_refused",
+            "Connections that were refused",
+            &refused,
+        )
     }
 }
 

@@ -51,7 +51,7 @@ fn lanes_are_added_up() {
     }
     lanes[1].closed(Way::WsPlain);
     lanes[1].waiting(7, 700);
-    let text = render(&lanes, Stats::default(), 0);
+    let text = render(&lanes, Stats::default(), Whole::default());
     let ws = r#"{carrier="websocket",dialect="plain"}"#;
     assert_eq!(value(&text, &format!("pogu_connections{ws}")), 3.0);
     assert_eq!(value(&text, &format!("pogu_accepted_total{ws}")), 4.0);
@@ -94,7 +94,7 @@ fn turns_fall_into_buckets_at_their_upper_end() {
     ] {
         lanes[0].turn(took);
     }
-    let text = render(&lanes, Stats::default(), 0);
+    let text = render(&lanes, Stats::default(), Whole::default());
     let bucket = |end: &str| {
         value(
             &text,
@@ -119,7 +119,7 @@ fn turns_fall_into_buckets_at_their_upper_end() {
 
 #[test]
 fn the_text_is_whole() {
-    let text = render(&lanes(1), Stats::default(), 0);
+    let text = render(&lanes(1), Stats::default(), Whole::default());
     assert!(text.ends_with("\n# EOF\n"));
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (series, value) = line.rsplit_once(' ').unwrap();
@@ -134,7 +134,7 @@ fn the_text_is_whole() {
         let name = family.split(' ').next().unwrap();
         assert!(text.contains(&format!("# HELP {name} ")), "{name}");
     }
-    assert!(render(&[], Stats::default(), 0).ends_with("# EOF\n"));
+    assert!(render(&[], Stats::default(), Whole::default()).ends_with("# EOF\n"));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn counting_in_a_lane_is_seen_by_others() {
     std::thread::spawn(move || (0..1000).for_each(|_| lane.received(Way::UdpPogu, 1)))
         .join()
         .unwrap();
-    let text = render(&lanes, Stats::default(), 0);
+    let text = render(&lanes, Stats::default(), Whole::default());
     assert_eq!(
         value(
             &text,
@@ -177,7 +177,7 @@ fn what_the_hub_holds_is_told() {
         pogu_hub::Draft::to_queue(topic(), kind, "two"),
     ];
     hub.publish(0, &mut drafts);
-    let text = render(&[], hub.stats(), 0);
+    let text = render(&[], hub.stats(), Whole::default());
     assert_eq!(value(&text, "pogu_history_messages"), 1.0);
     assert_eq!(value(&text, "pogu_queue_messages"), 1.0);
     assert_eq!(value(&text, "pogu_queue_dropped_total"), 0.0);

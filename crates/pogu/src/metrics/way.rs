@@ -116,6 +116,44 @@ impl Way {
     }
 }
 
+/// Why a connection was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// `limits.connections` is reached.
+    Connections,
+    /// It began with TLS.
+    Tls,
+    /// It began with a PROXY header.
+    ProxyHeader,
+}
+
+impl Refused {
+    /// All of them, in order.
+    pub const ALL: [Refused; 3] = [Refused::Connections, Refused::Tls, Refused::ProxyHeader];
+
+    /// The label `reason`.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Refused::Connections => "limit-connections",
+            Refused::Tls => "tls",
+            Refused::ProxyHeader => "proxy-header",
+        }
+    }
+
+    /// What it is told with in the log.
+    pub(crate) fn warning(self) -> &'static str {
+        match self {
+            Refused::Connections => "connections refused: limits.connections is reached",
+            Refused::Tls => {
+                "connections refused: they began with TLS, which this port does not speak; put a proxy before it, or connect without"
+            }
+            Refused::ProxyHeader => {
+                "connections refused: they began with a PROXY header, and no peer is trusted to send one"
+            }
+        }
+    }
+}
+
 /// Why a message did not reach a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {

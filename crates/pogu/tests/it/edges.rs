@@ -139,6 +139,9 @@ fn what_is_not_spoken_yet_is_refused_clearly() {
         [0x15, 3, 1, 0, 2, 2, 40]
     );
     assert!(hear(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nPING\n").is_empty());
+    for reason in ["tls", "proxy-header"] {
+        server.await_metric(&["pogu_connections_refused_total", reason], 1);
+    }
 }
 
 #[test]
@@ -148,10 +151,8 @@ fn there_are_as_many_clients_as_the_limit() {
     first.ask("PING", "PONG");
     let mut second = Lines::new(&server);
     second.ask("PING", "PONG");
-    let mut third = server.connect();
-    let mut heard = Vec::new();
-    let _ = third.read_to_end(&mut heard);
-    assert!(heard.is_empty());
+    let mut third = Lines::new(&server);
+    third.ask("PING", "BYE overloaded :limits.connections");
     first.ask("QUIT", "BYE quit");
     drop(first);
     // The place is free once the server has seen it go.
@@ -162,6 +163,35 @@ fn there_are_as_many_clients_as_the_limit() {
     });
     assert!(served);
     second.ask("PING", "PONG");
+}
+
+#[test]
+fn beyond_the_limit_health_is_told_and_why_there_is_no_more() {
+    let server = Running::with("[limits]\nconnections = 1\n");
+    let mut only = Lines::new(&server);
+    only.ask("PING", "PONG");
+    assert_eq!(server.get("/healthz").text(), "ok\n");
+    assert_eq!(server.get("/readyz").text(), "ready\n");
+    let refusals = ["pogu_connections_refused_total", "limit-connections"];
+    assert_eq!(server.metric(&refusals), 0);
+    let page = server.ask("GET /topics/a HTTP/1.1\nOrigin: https://example.com", b"");
+    assert_eq!(page.header("retry-after"), Some("1"));
+    assert_eq!(page.header("access-control-allow-origin"), Some("*"));
+    let problem = page.problem(503, "overloaded");
+    assert!(problem["detail"].as_str().unwrap().contains("limits.connections"));
+    server
+        .ask("POST /topics/a HTTP/1.1", b"x")
+        .problem(503, "overloaded");
+    let mut stomp = server.connect();
+    stomp
+        .write_all(b"CONNECT\naccept-version:1.2\nhost:x\n\n\0")
+        .unwrap();
+    let mut heard = String::new();
+    stomp.read_to_string(&mut heard).unwrap();
+    assert_eq!(heard, "ERROR\nmessage:limits.connections is reached\n\n\0");
+    drop(stomp);
+    server.await_metric(&refusals, 3);
+    only.ask("PING", "PONG");
 }
 
 #[test]

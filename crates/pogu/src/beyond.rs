@@ -1,0 +1,58 @@
+//! Connections beyond `limits.connections`: health and metrics are still told, and why there is no more, in what they speak.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use pogu_proto::pogu;
+use pogu_proto::sniff::Protocol;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::door::Beyond;
+use crate::drive::Shared;
+use crate::http;
+use crate::listener::{First, Spoken, first_bytes, refuse};
+use crate::metrics::Refused;
+
+/// How long one has, from its first byte to its last.
+const TIME: Duration = Duration::from_secs(5);
+const WHY: &str = "limits.connections is reached";
+
+/// Answers one request, or says goodbye.
+pub(crate) async fn serve(
+    lane: Shared,
+    stream: std::net::TcpStream,
+    remote: SocketAddr,
+    spoken: &Spoken,
+    place: Beyond,
+) {
+    let Ok(stream) = TcpStream::from_std(stream) else {
+        return;
+    };
+    let answered = timeout(TIME, answer(&lane, stream, spoken)).await;
+    if !answered.unwrap_or(false) {
+        lane.borrow().door.refuse(Refused::Connections, remote);
+    }
+    drop(place);
+}
+
+/// Whether it got what it asked for.
+async fn answer(lane: &Shared, mut stream: TcpStream, spoken: &Spoken) -> bool {
+    let protocol = match spoken {
+        Spoken::Any => match first_bytes(lane, &mut stream).await {
+            First::Known(Protocol::Http1, first) => return http::serve_beyond(lane, stream, first).await,
+            First::Known(protocol, _) => protocol,
+            First::Silence | First::End => return false,
+        },
+        Spoken::Stomp => Protocol::Stomp,
+        Spoken::Bound { .. } => return false,
+    };
+    let mut word = Vec::new();
+    match protocol {
+        Protocol::Pogu => pogu::bye("overloaded", WHY, &mut word),
+        Protocol::Stomp => word.extend_from_slice(format!("ERROR\nmessage:{WHY}\n\n\0").as_bytes()),
+        _ => {}
+    }
+    refuse(&mut stream, &word).await;
+    false
+}
