@@ -98,13 +98,18 @@ impl Lane {
         }
     }
 
-    /// Whether a session without a connection of its own may begin: it counts like one, and one connection can begin many.
-    pub(crate) fn has_room(&self) -> bool {
+    /// Why a session without a connection of its own may not begin: it counts like one, and one connection can begin many.
+    pub(crate) fn no_room(&self, remote: SocketAddr) -> Option<&'static str> {
         let others = (0..)
             .zip(&*self.lanes)
             .filter(|(lane, _)| *lane != self.core.index);
         let elsewhere: usize = others.map(|(_, lane)| lane.load.load(Ordering::Relaxed)).sum();
-        elsewhere + self.connections() < self.core.config.limits.connections
+        if elsewhere + self.connections() >= self.core.config.limits.connections {
+            return Some("limits.connections is reached");
+        }
+        self.door
+            .is_crowded(remote)
+            .then_some("limits.connections-per-address is reached")
     }
 
     /// A number that no other poll of this lane has.

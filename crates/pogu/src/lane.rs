@@ -17,6 +17,7 @@ use pogu_proto::{Time, ws};
 use slab::Slab;
 use tokio::sync::watch;
 
+use crate::attendance;
 use crate::carrier::Carrier;
 use crate::core::{Core, Waiting, milliseconds};
 use crate::dialect::Dialect;
@@ -205,7 +206,7 @@ impl Lane {
                 .register(stream, peer_token(entry.key()), interest)?;
         }
         let way = peer.way();
-        self.core.counters.opened(way);
+        attendance::entered(&peer, &self.core, &self.door);
         if let Some(sid) = peer.carrier.sid() {
             self.sessions.insert(sid, id);
         }
@@ -291,7 +292,7 @@ impl Lane {
         }
         self.forget_session(&peer);
         self.depth.change(peer.counted, Depth::default());
-        self.core.counters.closed(peer.way());
+        attendance::left(&peer, &self.core, &self.door);
         Some(peer)
     }
 

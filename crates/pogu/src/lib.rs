@@ -13,6 +13,7 @@
 //! The way of a message: `listener` finds out what a connection speaks, `http` serves requests and upgrades them, `peer` is a session
 //! where protocols and hub meet, `lane` moves the bytes in turns, `flush` writes. `ARCHITECTURE.md` has the whole picture.
 
+mod attendance;
 mod beyond;
 mod carrier;
 pub mod config;

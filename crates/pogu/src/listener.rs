@@ -18,7 +18,7 @@ use crate::beyond;
 use crate::carrier::Carrier;
 use crate::config::TopicTemplate;
 use crate::dialect::{Dialect, Plain, Stomp};
-use crate::door::{Admitted, Door};
+use crate::door::{Admitted, Door, Seat};
 use crate::drive::{Command, Handle, Shared};
 use crate::given_back::{GivenBack, Next};
 use crate::http;
@@ -84,7 +84,7 @@ pub(crate) async fn accept(
                 let least = lanes.iter().min_by_key(|lane| lane.load.load(Ordering::Relaxed));
                 if let Some(lane) = least {
                     // The lane corrects the number at its next turn.
-                    if let Admitted::In = admitted {
+                    if let Admitted::In(_) = admitted {
                         lane.load.fetch_add(1, Ordering::Relaxed);
                     }
                     lane.send(Command::Serve(Incoming {
@@ -121,12 +121,18 @@ pub(crate) fn serve(lane: &Shared, incoming: Incoming) {
         spoken,
         admitted,
     } = incoming;
-    if let Admitted::Beyond(place) = admitted {
-        let lane = lane.clone();
-        // It is none of those that are counted, and a shutdown does not wait for it.
-        tokio::task::spawn_local(async move { beyond::serve(lane, stream, remote, &spoken, place).await });
-        return;
-    }
+    // Held until its task, or its peer, is counted.
+    let _seat = match admitted {
+        Admitted::In(seat) => seat,
+        Admitted::Beyond(place) => {
+            let lane = lane.clone();
+            // It is none of those that are counted, and a shutdown does not wait for it.
+            tokio::task::spawn_local(
+                async move { beyond::serve(lane, stream, remote, &spoken, place).await },
+            );
+            return;
+        }
+    };
     let socket = socket2::SockRef::from(&stream);
     let keepalive = socket2::TcpKeepalive::new().with_time(TCP_KEEPALIVE);
     // Comfort only: without them the connection works too.
@@ -147,7 +153,7 @@ pub(crate) fn serve(lane: &Shared, incoming: Incoming) {
                 return;
             };
             let shared = lane.clone();
-            spawn(lane, async move { sniff(&shared, stream, remote).await });
+            spawn(lane, remote, async move { sniff(&shared, stream, remote).await });
         }
     }
 }
@@ -160,20 +166,21 @@ pub(crate) fn serve_on(lane: &Shared, socket: GivenBack) {
     };
     let shared = lane.clone();
     match next {
-        Next::Sniffing => spawn(lane, async move { sniff(&shared, stream, remote).await }),
-        Next::Http(first) => spawn(
-            lane,
-            async move { http::serve(&shared, stream, remote, first).await },
-        ),
+        Next::Sniffing => spawn(lane, remote, async move { sniff(&shared, stream, remote).await }),
+        Next::Http(first) => spawn(lane, remote, async move {
+            http::serve(&shared, stream, remote, first).await
+        }),
     }
 }
 
 /// Runs a task of the lane, which a shutdown waits for.
-fn spawn(lane: &Shared, task: impl Future<Output = ()> + 'static) {
+fn spawn(lane: &Shared, remote: SocketAddr, task: impl Future<Output = ()> + 'static) {
     lane.borrow_mut().tasks += 1;
+    let seat = Seat::new(lane.borrow().door.clone(), remote);
     let lane = lane.clone();
     tokio::task::spawn_local(async move {
         task.await;
+        drop(seat);
         let mut lane = lane.borrow_mut();
         lane.tasks -= 1;
         lane.core.signals.nudge();

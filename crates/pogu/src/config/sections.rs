@@ -87,6 +87,8 @@ pub struct Limits {
     pub headers: usize,
     /// Clients at a time; sessions of Socket.IO and SockJS count, too.
     pub connections: usize,
+    /// The same of one address, of IPv6 one network of 64 bits; none, unless it is set, as behind a proxy all clients have one address.
+    pub connections_per_address: Option<usize>,
     /// Subscriptions of one client.
     pub subscriptions: usize,
     /// Topics that are remembered; beyond, the one published to longest ago is forgotten.
@@ -110,6 +112,7 @@ impl Default for Limits {
             head: Size::new(16 << 10),
             headers: 100,
             connections: 100_000,
+            connections_per_address: None,
             subscriptions: 1_000,
             topics: 100_000,
             history: Size::new(256 << 20),
@@ -142,6 +145,11 @@ impl Limits {
         let zero = "this may not be zero";
         check("message", self.message.bytes() > 0, zero)?;
         check("connections", self.connections > 0, zero)?;
+        check(
+            "connections-per-address",
+            self.connections_per_address != Some(0),
+            zero,
+        )?;
         check("subscriptions", self.subscriptions > 0, zero)?;
         check("topics", self.topics > 0, zero)?;
         let small = format!(

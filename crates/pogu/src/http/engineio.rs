@@ -93,8 +93,8 @@ fn begin(
     if lane.shutting_down {
         return problem(Problem::shutting_down());
     }
-    if !lane.has_room() {
-        return problem(Problem::overloaded("limits.connections is reached"));
+    if let Some(why) = lane.no_room(remote) {
+        return problem(Problem::overloaded(why));
     }
     let (form, mut payload) = (engine.form(), Vec::new());
     engine.open(&mut payload);

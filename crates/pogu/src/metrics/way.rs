@@ -121,6 +121,8 @@ impl Way {
 pub enum Refused {
     /// `limits.connections` is reached.
     Connections,
+    /// `limits.connections-per-address` is reached.
+    PerAddress,
     /// It began with TLS.
     Tls,
     /// It began with a PROXY header.
@@ -129,12 +131,18 @@ pub enum Refused {
 
 impl Refused {
     /// All of them, in order.
-    pub const ALL: [Refused; 3] = [Refused::Connections, Refused::Tls, Refused::ProxyHeader];
+    pub const ALL: [Refused; 4] = [
+        Refused::Connections,
+        Refused::PerAddress,
+        Refused::Tls,
+        Refused::ProxyHeader,
+    ];
 
     /// The label `reason`.
     pub fn reason(self) -> &'static str {
         match self {
             Refused::Connections => "limit-connections",
+            Refused::PerAddress => "limit-connections-per-address",
             Refused::Tls => "tls",
             Refused::ProxyHeader => "proxy-header",
         }
@@ -144,6 +152,7 @@ impl Refused {
     pub(crate) fn warning(self) -> &'static str {
         match self {
             Refused::Connections => "connections refused: limits.connections is reached",
+            Refused::PerAddress => "connections refused: limits.connections-per-address is reached",
             Refused::Tls => {
                 "connections refused: they began with TLS, which this port does not speak; put a proxy before it, or connect without"
             }

@@ -62,10 +62,7 @@ pub(crate) enum SendRefusal {
 }
 
 /// To a receiver whose session is one too many.
-const CROWDED: Close<'static> = Close {
-    code: 1013,
-    reason: Cow::Borrowed("limits.connections is reached"),
-};
+const CROWDED: u16 = 1013;
 
 /// What a request asks of a session.
 #[derive(Debug)]
@@ -158,8 +155,14 @@ impl Lane {
         let id = match known {
             Some(id) => id,
             None if self.shutting_down => return pipe.end(),
-            None if !self.has_room() => return refuse(receiver, &callback, &CROWDED, &pipe),
             None => {
+                if let Some(why) = self.no_room(remote) {
+                    let crowded = Close {
+                        code: CROWDED,
+                        reason: Cow::Borrowed(why),
+                    };
+                    return refuse(receiver, &callback, &crowded, &pipe);
+                }
                 let dialect = purpose.dialect(&self.core);
                 let carrier = SockJs::on_responses(response.sid, limits, now);
                 let carrier = Carrier::SockJs(Box::new(carrier));

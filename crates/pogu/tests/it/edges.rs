@@ -195,6 +195,45 @@ fn beyond_the_limit_health_is_told_and_why_there_is_no_more() {
 }
 
 #[test]
+fn an_address_has_as_many_connections_as_one_may() {
+    let server = Running::with("[limits]\nconnections-per-address = 2\n");
+    let mut first = Lines::new(&server);
+    first.ask("PING", "PONG");
+    let mut second = Http::new(server.connect());
+    second.send("GET /healthz HTTP/1.1", b"");
+    assert_eq!(second.answer().status, 200);
+    let mut third = server.connect();
+    assert!(matches!(third.read(&mut [0]), Ok(0) | Err(_)));
+    // A session counts like a connection.
+    second.send("GET /socket.io/?EIO=4&transport=polling HTTP/1.1", b"");
+    let refused = second.answer().problem(503, "overloaded");
+    assert!(
+        refused["detail"]
+            .as_str()
+            .unwrap()
+            .contains("connections-per-address")
+    );
+    second.send("POST /pogu/000/me/xhr HTTP/1.1", b"");
+    assert!(second.answer().text().contains("connections-per-address"));
+    first.ask("QUIT", "BYE quit");
+    assert!(first.rest().is_empty());
+    drop(first);
+    // The place is free once the server has seen it go.
+    loop {
+        second.send("GET /metrics HTTP/1.1", b"");
+        let metrics = second.answer().text();
+        let refused = metrics
+            .lines()
+            .any(|line| line == "pogu_connections_refused_total{reason=\"limit-connections-per-address\"} 1");
+        assert!(refused, "{metrics}");
+        if metrics.contains("pogu_connections{carrier=\"tcp\",dialect=\"pogu\"} 0") {
+            break;
+        }
+    }
+    Lines::new(&server).ask("PING", "PONG");
+}
+
+#[test]
 fn nonsense_is_refused_and_the_server_lives_on() {
     let server = Running::start();
     for bytes in [
