@@ -24,7 +24,11 @@ pub(crate) fn start_client(verbose: u8) {
 
 /// Logs the server to standard error.
 pub(crate) fn start_server(format: LogFormat, level: LogLevel) {
-    let filter = EnvFilter::new(level.as_str());
+    let filter = match level {
+        LogLevel::Trace => EnvFilter::new("trace"),
+        // What the libraries below do is for those who ask for everything.
+        level => EnvFilter::new(format!("off,pogu={}", level.as_str())),
+    };
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());

@@ -206,7 +206,7 @@ impl Lane {
                 .register(stream, peer_token(entry.key()), interest)?;
         }
         let way = peer.way();
-        attendance::entered(&peer, &self.core, &self.door);
+        attendance::entered(&mut peer, &self.core, &self.door);
         if let Some(sid) = peer.carrier.sid() {
             self.sessions.insert(sid, id);
         }
@@ -251,9 +251,7 @@ impl Lane {
         if peer.closing.is_some() {
             return;
         }
-        if let Ending::Violation(why) = ending {
-            tracing::debug!(remote = %peer.remote, carrier = peer.way().carrier(), why, "peer broke its protocol");
-        }
+        attendance::ends(peer, ending);
         if !matches!(ending, Ending::ShuttingDown) {
             // Nothing follows a last word, and one that its own end has written stands in its output already.
             peer.mailbox = None;

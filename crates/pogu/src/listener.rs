@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::attendance::HttpLog;
 use crate::beyond;
 use crate::carrier::Carrier;
 use crate::config::TopicTemplate;
@@ -168,7 +169,10 @@ pub(crate) fn serve_on(lane: &Shared, socket: GivenBack) {
     match next {
         Next::Sniffing => spawn(lane, remote, async move { sniff(&shared, stream, remote).await }),
         Next::Http(first) => spawn(lane, remote, async move {
-            http::serve(&shared, stream, remote, first).await
+            {
+                let log = HttpLog::new(remote, "1", false);
+                http::serve(&shared, stream, remote, first, log).await;
+            }
         }),
     }
 }
@@ -301,7 +305,10 @@ async fn route(
     mut first: Vec<u8>,
 ) {
     match protocol {
-        Protocol::Http1 => http::serve(lane, stream, remote, first).await,
+        Protocol::Http1 => {
+            let log = HttpLog::new(remote, "1", true);
+            http::serve(lane, stream, remote, first, log).await;
+        }
         Protocol::Http2 => Box::pin(http::serve_h2(lane, stream, remote, first)).await,
         Protocol::Pogu | Protocol::Stomp => {
             let Ok(stream) = stream.into_std() else { return };

@@ -73,6 +73,10 @@ pub(crate) struct Peer {
     pub(crate) counted: Depth,
     /// Subscriptions that still read history.
     pub(crate) catching_up: Vec<SubscriptionId>,
+    /// When it came.
+    pub(crate) since: Time,
+    /// Why it goes, for the log.
+    pub(crate) ended: &'static str,
     /// When the lane's timers have it down.
     pub(crate) armed: Option<Time>,
     /// Since when a command or a message of its byte stream has begun and is not whole.
@@ -112,6 +116,8 @@ impl Peer {
             mailbox: None,
             counted: Depth::default(),
             catching_up: Vec::new(),
+            since: Time(0),
+            ended: "gone",
             armed: None,
             begun: None,
             stalled: None,

@@ -43,7 +43,7 @@ impl Harbour {
     }
 
     /// The next line of its log that contains `text`.
-    fn log_line(&self, text: &str) -> String {
+    pub(crate) fn log_line(&self, text: &str) -> String {
         loop {
             let line = self
                 .log

@@ -9,6 +9,7 @@
 
 mod connecting;
 mod harbour;
+mod logging;
 mod measuring;
 mod publishing;
 mod serving;

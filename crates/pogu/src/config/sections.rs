@@ -40,9 +40,9 @@ pub enum LogLevel {
     Warn,
     /// What the server does.
     Info,
-    /// What each connection does.
+    /// Each connection and each refusal.
     Debug,
-    /// Everything.
+    /// Everything, of the libraries below, too.
     Trace,
 }
 

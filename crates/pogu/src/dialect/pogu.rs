@@ -247,6 +247,7 @@ impl Speaker<'_> {
     fn refuse(&mut self, talk: &mut Talk, name: &str, why: &str) -> Result<(), Ending> {
         self.core.counters.refused(self.way);
         let seq = talk.seq;
+        tracing::debug!(slot = self.id.slot, seq, name, why, "command refused");
         self.answer(talk, |out| pogu::error(name, Some(seq), why, out));
         talk.refused += 1;
         if talk.refused < REFUSALS_MAX {

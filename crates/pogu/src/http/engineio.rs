@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::bodies::{self, Client, Unread};
 use super::session::Answer;
 use super::{Reply, full, problem, upgrade};
+use crate::attendance;
 use crate::carrier::Carrier;
 use crate::core::Core;
 use crate::dialect::{Dialect, SocketIo};
@@ -41,7 +42,13 @@ pub(super) async fn respond(
     let with_v3 = lane.borrow().core.config.socketio.allow_eio3;
     let asked = match engineio::Request::parse(method, &query, is_upgrade, with_v3) {
         Ok(asked) => asked,
-        Err(refusal) => return Answer::Reply(refused(refusal)),
+        Err(refusal) => {
+            let is_old = !with_v3 && engineio::Request::parse(method, &query, is_upgrade, true).is_ok();
+            if is_old {
+                attendance::too_old(client.remote);
+            }
+            return Answer::Reply(refused(refusal));
+        }
     };
     // A script of another page is never asked for its origin.
     let is_script = match &asked {

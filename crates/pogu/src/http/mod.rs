@@ -29,12 +29,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
+use crate::attendance::HttpLog;
 use crate::carrier::Carrier;
 use crate::drive::Shared;
 use crate::metrics::{self, Whole};
 use crate::page;
 use crate::pipe::Outlet;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::purpose::Purpose;
 use bodies::Client;
 use rewind::Rewind;
@@ -57,7 +58,13 @@ pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
 }
 
 /// Serves an HTTP/1 connection until it ends or becomes a session of the lane.
-pub(crate) async fn serve(lane: &Shared, stream: TcpStream, remote: SocketAddr, first: Vec<u8>) {
+pub(crate) async fn serve(
+    lane: &Shared,
+    stream: TcpStream,
+    remote: SocketAddr,
+    first: Vec<u8>,
+    log: HttpLog,
+) {
     let takeover = Takeover::default();
     let io = TokioIo::new(Rewind::new(first, stream, takeover.blocked.clone()));
     let (config, mut stop, bodies) = {
@@ -97,6 +104,7 @@ pub(crate) async fn serve(lane: &Shared, stream: TcpStream, remote: SocketAddr, 
     })
     .await;
     let Some((head, session)) = taken else { return };
+    log.becomes_session();
     let parts = connection.into_parts();
     let (unread, stream) = parts.io.into_inner().into_parts();
     let mut unread_all = parts.read_buf.to_vec();
@@ -137,6 +145,7 @@ pub(crate) async fn serve_beyond(lane: &Shared, stream: TcpStream, first: Vec<u8
 
 /// Serves an HTTP/2 connection until it ends.
 pub(crate) async fn serve_h2(lane: &Shared, stream: TcpStream, remote: SocketAddr, first: Vec<u8>) {
+    let _log = HttpLog::new(remote, "2", true);
     let io = TokioIo::new(Rewind::new(first, stream, Rc::default()));
     let (config, mut stop, bodies) = {
         let lane = lane.borrow();
@@ -200,6 +209,8 @@ async fn respond(
     lane.borrow_mut().look_at_clock();
     let config = lane.borrow().core.config.clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
+    // Without the query, which may have secrets.
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let allowed = cors::allowed(&config.cors, origin.as_ref());
     // A page of the server itself may use it whatever the list says; what is no page has no origin.
     let permitted = allowed.is_some() || cors::is_own(request.headers());
@@ -231,6 +242,7 @@ async fn respond(
                 cors::apply(allowed, reply.headers_mut());
             }
             keep_type(reply.headers_mut());
+            log_refusal(&reply, client.remote, &method, &path);
             return reply;
         }
     };
@@ -251,6 +263,14 @@ async fn respond(
             "an earlier answer on this connection is not yet read",
         )),
         _ => Box::pin(session::ride(&lane, client.remote, head, *session)).await,
+    }
+}
+
+fn log_refusal(reply: &Reply, remote: SocketAddr, method: &Method, path: &str) {
+    let status = reply.status().as_u16();
+    if status >= 400 {
+        let reason = reply.extensions().get::<Code>().map_or("", |code| code.0);
+        tracing::debug!(%remote, %method, path, status, reason, "request refused");
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::body::{self, Body};
 use super::{Awaited, PendingAck, SocketIo, State, answer_error};
+use crate::attendance;
 use crate::core::Waiting;
 use crate::dialect::{Input, Speaker, parse_publish_topic};
 use crate::http::NAME_MAX;
@@ -122,6 +123,9 @@ impl Speaker<'_> {
             Ok(Some(answer)) => answer,
             Err(why) => {
                 self.core.counters.refused(self.way);
+                if id.is_none() {
+                    attendance::unheard(&why);
+                }
                 answer_error(&why)
             }
         };
