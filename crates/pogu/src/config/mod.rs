@@ -50,6 +50,9 @@ pub struct Config {
     /// How long the head of an HTTP request or a first line may take to arrive whole.
     #[serde(deserialize_with = "value::duration")]
     pub head_timeout: Duration,
+    /// How long an HTTP connection may be idle between two requests.
+    #[serde(deserialize_with = "value::duration")]
+    pub keep_alive_timeout: Duration,
     /// How log lines look.
     pub log_format: LogFormat,
     /// The least important line that is still logged.
@@ -86,6 +89,7 @@ impl Default for Config {
             shutdown_timeout: Duration::from_secs(10),
             sniff_timeout: Duration::from_secs(3),
             head_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(75),
             log_format: LogFormat::Text,
             log_level: LogLevel::Info,
             limits: Limits::default(),
@@ -193,6 +197,7 @@ impl Config {
         not_zero(&["shutdown-timeout"], self.shutdown_timeout)?;
         not_zero(&["sniff-timeout"], self.sniff_timeout)?;
         not_zero(&["head-timeout"], self.head_timeout)?;
+        not_zero(&["keep-alive-timeout"], self.keep_alive_timeout)?;
         not_zero(&["websocket", "ping-interval"], self.websocket.ping_interval)?;
         not_zero(&["websocket", "pong-timeout"], self.websocket.pong_timeout)?;
         not_zero(&["socketio", "ping-interval"], self.socketio.ping_interval)?;

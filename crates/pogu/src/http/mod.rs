@@ -3,6 +3,7 @@
 mod bodies;
 mod cors;
 mod engineio;
+mod idle;
 mod parameters;
 mod rewind;
 mod session;
@@ -38,6 +39,7 @@ use crate::pipe::Outlet;
 use crate::problem::{Code, Problem};
 use crate::purpose::Purpose;
 use bodies::Client;
+use idle::{Answering, Patience, Requests};
 use rewind::Rewind;
 use session::{Answer, Takeover};
 
@@ -66,20 +68,36 @@ pub(crate) async fn serve(
     log: HttpLog,
 ) {
     let takeover = Takeover::default();
-    let io = TokioIo::new(Rewind::new(first, stream, takeover.blocked.clone()));
     let (config, mut stop, bodies) = {
         let lane = lane.borrow();
         (lane.core.config.clone(), lane.stop.clone(), lane.bodies.clone())
     };
+    let requests = Rc::<Requests>::default();
+    let (idle, head) = (config.keep_alive_timeout, config.head_timeout);
+    let patience = Patience::new(requests.clone(), idle, head, !first.is_empty());
+    let io = TokioIo::new(Rewind::new(
+        first,
+        stream,
+        takeover.blocked.clone(),
+        Some(patience),
+    ));
     let client = Client::new(remote, bodies);
     let (shared, left) = (lane.clone(), takeover.clone());
     let service = service_fn(move |request| {
         let (lane, client, takeover) = (shared.clone(), client.clone(), left.clone());
-        async move { Ok::<_, Infallible>(respond(lane, client, request, Some(takeover)).await) }
+        let running = requests.begin();
+        async move {
+            let reply = respond(lane, client, request, Some(takeover)).await;
+            Ok::<_, Infallible>(reply.map(|body| Answering {
+                body,
+                _running: running,
+            }))
+        }
     });
     let mut connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(config.head_timeout)
+        // Of a head that came with the request before it.
+        .header_read_timeout(idle + head)
         .max_headers(config.limits.headers)
         .max_buf_size(config.limits.head.bytes())
         .serve_connection(io, service);
@@ -114,7 +132,7 @@ pub(crate) async fn serve(
 
 /// Serves one request on a connection beyond the limit; whether it was one that is answered even there.
 pub(crate) async fn serve_beyond(lane: &Shared, stream: TcpStream, first: Vec<u8>) -> bool {
-    let io = TokioIo::new(Rewind::new(first, stream, Rc::default()));
+    let io = TokioIo::new(Rewind::new(first, stream, Rc::default(), None));
     let config = lane.borrow().core.config.clone();
     let answered = Rc::new(Cell::new(false));
     let (shared, noted) = (lane.clone(), answered.clone());
@@ -146,7 +164,7 @@ pub(crate) async fn serve_beyond(lane: &Shared, stream: TcpStream, first: Vec<u8
 /// Serves an HTTP/2 connection until it ends.
 pub(crate) async fn serve_h2(lane: &Shared, stream: TcpStream, remote: SocketAddr, first: Vec<u8>) {
     let _log = HttpLog::new(remote, "2", true);
-    let io = TokioIo::new(Rewind::new(first, stream, Rc::default()));
+    let io = TokioIo::new(Rewind::new(first, stream, Rc::default(), None));
     let (config, mut stop, bodies) = {
         let lane = lane.borrow();
         (lane.core.config.clone(), lane.stop.clone(), lane.bodies.clone())

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
+use super::idle::Patience;
 use crate::core::WRITE_STALL;
 
 /// Gives back what sniffing has read, then the stream.
@@ -23,15 +24,23 @@ pub(super) struct Rewind {
     blocked: Rc<Cell<bool>>,
     /// Runs while nothing is taken.
     stall: Option<Pin<Box<Sleep>>>,
+    /// How long what comes is waited for; `None` if hyper knows.
+    patience: Option<Patience>,
 }
 
 impl Rewind {
-    pub(super) fn new(first: Vec<u8>, stream: TcpStream, blocked: Rc<Cell<bool>>) -> Self {
+    pub(super) fn new(
+        first: Vec<u8>,
+        stream: TcpStream,
+        blocked: Rc<Cell<bool>>,
+        patience: Option<Patience>,
+    ) -> Self {
         Self {
             first: first.into(),
             stream,
             blocked,
             stall: None,
+            patience,
         }
     }
 
@@ -69,7 +78,19 @@ impl AsyncRead for Rewind {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.first.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(context, buf);
+            let before = buf.filled().len();
+            let read = Pin::new(&mut self.stream).poll_read(context, buf);
+            let Some(patience) = &mut self.patience else {
+                return read;
+            };
+            if read.is_pending() {
+                // To hyper it is as if the client had gone.
+                return patience.poll(context).map(Ok);
+            }
+            if buf.filled().len() > before {
+                patience.heard();
+            }
+            return read;
         }
         let n = self.first.len().min(buf.remaining());
         buf.put_slice(&self.first[..n]);

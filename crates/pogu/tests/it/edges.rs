@@ -36,6 +36,42 @@ fn a_head_that_does_not_end_is_given_up() {
 }
 
 #[test]
+fn a_connection_may_be_idle_longer_than_a_head_may_take() {
+    let server = Running::with("head-timeout = \"20ms\"\n");
+    let mut http = Http::new(server.connect());
+    for _ in 0..3 {
+        http.send("GET /topics/a?wait=0.05 HTTP/1.1", b"");
+        assert_eq!(http.answer().status, 200);
+        http.send("GET /healthz HTTP/1.1", b"");
+        assert_eq!(http.answer().status, 200);
+        // However much longer it takes, it is never too long.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    http.raw(b"GET /healthz HTTP/1.1\r\nHost: te");
+    assert!(http.ends());
+    let server = Running::with("keep-alive-timeout = \"20ms\"\n");
+    let mut http = Http::new(server.connect());
+    http.send("GET /topics/a?wait=0.1 HTTP/1.1", b"");
+    assert_eq!(
+        http.answer().status,
+        200,
+        "an answer may take longer than a client may be idle"
+    );
+    assert!(http.ends());
+}
+
+#[test]
+fn an_idle_connection_ends_with_the_server() {
+    let mut server = Running::start();
+    let mut http = Http::new(server.connect());
+    http.send("GET /healthz HTTP/1.1", b"");
+    assert_eq!(http.answer().status, 200);
+    server.tell_to_stop();
+    assert!(http.ends());
+    server.join();
+}
+
+#[test]
 fn silence_may_become_anything_later() {
     let server = Running::with("sniff-timeout = \"10ms\"\n");
     let silent = ["pogu_connections{", "\"tcp\"", "\"unknown\""];
