@@ -14,6 +14,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<Exit> {
-    Config::load(Some(&args.file))?;
+    Config::load(Some(&args.file))?.look_closer()?;
     output::print(format!("{} is right\n", args.file.display()).as_bytes())
 }

@@ -22,6 +22,24 @@ pub enum ConfigError {
     /// A key or a value is wrong; the text names it, and how to put it right.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// Several are.
+    #[error("{}", in_lines(.0))]
+    Several(Vec<Invalid>),
+}
+
+impl ConfigError {
+    pub(super) fn of_all(mut all: Vec<Invalid>) -> Result<(), ConfigError> {
+        match all.len() {
+            0 => Ok(()),
+            1 => Err(all.remove(0).into()),
+            _ => Err(ConfigError::Several(all)),
+        }
+    }
+}
+
+fn in_lines(all: &[Invalid]) -> String {
+    let lines: Vec<String> = all.iter().map(Invalid::to_string).collect();
+    lines.join("\n")
 }
 
 /// A wrong key or value of the configuration.
@@ -127,7 +145,9 @@ fn reword(message: &str, path: &[Step]) -> String {
     }
     with_path(
         path,
-        &message.replace("expected usize", "expected a whole number"),
+        &message
+            .replace("expected usize", "expected a whole number")
+            .replace("expected u32", "expected a whole number"),
     )
 }
 

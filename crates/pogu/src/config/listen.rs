@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
 use pogu_hub::Topic;
@@ -177,11 +177,27 @@ impl Address {
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address"))
     }
 
-    /// Whether both would open the same port for the same transport.
+    /// Whether both would open the same port for the same transport, one of them perhaps for every address.
     pub(super) fn collides(&self, other: &Address) -> bool {
         let shared =
             (self.carriers.tcp() && other.carriers.tcp()) || (self.carriers.udp() && other.carriers.udp());
-        shared && self.port != 0 && self.port == other.port && self.host == other.host
+        if !shared || self.port == 0 || self.port != other.port {
+            return false;
+        }
+        let (Some(one), Some(two)) = (self.ip(), other.ip()) else {
+            return self.host == other.host;
+        };
+        // `::` takes IPv4, too.
+        let covers = |all: IpAddr, one: IpAddr| all.is_unspecified() && (all.is_ipv6() || one.is_ipv4());
+        one == two || covers(one, two) || covers(two, one)
+    }
+
+    /// The address without a look-up.
+    fn ip(&self) -> Option<IpAddr> {
+        match self.host.as_str() {
+            "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
+            host => host.parse().ok(),
+        }
     }
 }
 

@@ -126,16 +126,36 @@ impl Config {
     /// The text is not TOML, has a key that is not known or a value that is wrong.
     pub fn parse(text: &str, name: &str) -> Result<Config, ConfigError> {
         let config: Config = toml::from_str(text).map_err(|error| error::explain(&error, text, name))?;
-        config.check().map_err(|wrong| wrong.in_file(text, name))?;
+        let wrong = config.check();
+        ConfigError::of_all(wrong.into_iter().map(|wrong| wrong.in_file(text, name)).collect())?;
         Ok(config)
     }
 
     /// Checks what no single value shows: what is zero, too small for another limit or set where it has no meaning.
     ///
     /// # Errors
-    /// The first such value, with its path.
+    /// All such values, with their paths.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        self.check().map_err(|wrong| wrong.bare().into())
+        ConfigError::of_all(self.check().into_iter().map(Wrong::bare).collect())
+    }
+
+    /// Looks closer than a start does, for who has written it: looks up the names to listen on, which may take time, and tells of values that
+    /// work and that nobody means.
+    ///
+    /// # Errors
+    /// All that was found.
+    pub fn look_closer(&self) -> Result<(), ConfigError> {
+        let unknown = |(index, listen): (usize, &Listen)| {
+            let error = listen.address.resolve().err()?;
+            let message = format!(
+                "{:?} is no address that is known here: {error}",
+                listen.address.host
+            );
+            Some(Wrong::entry("listen", index, "address", message).bare())
+        };
+        let mut found: Vec<Invalid> = self.listen.iter().enumerate().filter_map(unknown).collect();
+        found.extend(self.sockjs.check().err().map(Wrong::bare));
+        ConfigError::of_all(found)
     }
 
     /// The defaults as TOML, each key with its meaning.
@@ -173,48 +193,96 @@ impl Config {
         }
     }
 
-    fn check(&self) -> Result<(), Wrong> {
+    /// All that no single value shows.
+    fn check(&self) -> Vec<Wrong> {
+        let mut wrong = Vec::new();
         if self.listen.is_empty() {
-            return Err(Wrong::new(
+            wrong.push(Wrong::new(
                 &["listen"],
                 "there is nothing to listen on; add a [[listen]] or leave listen out",
             ));
         }
         for (index, listen) in self.listen.iter().enumerate() {
-            listen.check(index)?;
+            wrong.extend(listen.check(index).err());
             let earlier = self.listen[..index]
                 .iter()
                 .position(|earlier| earlier.address.collides(&listen.address));
             if let Some(earlier) = earlier {
-                let message = format!("{} is listen[{earlier}] already", listen.address);
-                return Err(Wrong::entry("listen", index, "address", message));
+                let message = format!("{} is within listen[{earlier}] already", listen.address);
+                wrong.push(Wrong::entry("listen", index, "address", message));
             }
         }
         if self.lanes.is_some_and(|lanes| lanes == 0 || lanes > LANES_MAX) {
             let message = format!("lanes go from 1 to {LANES_MAX}; leave it out for one a core");
-            return Err(Wrong::new(&["lanes"], message));
+            wrong.push(Wrong::new(&["lanes"], message));
         }
-        not_zero(&["shutdown-timeout"], self.shutdown_timeout)?;
-        not_zero(&["sniff-timeout"], self.sniff_timeout)?;
-        not_zero(&["head-timeout"], self.head_timeout)?;
-        not_zero(&["keep-alive-timeout"], self.keep_alive_timeout)?;
-        not_zero(&["websocket", "ping-interval"], self.websocket.ping_interval)?;
-        not_zero(&["websocket", "pong-timeout"], self.websocket.pong_timeout)?;
-        not_zero(&["socketio", "ping-interval"], self.socketio.ping_interval)?;
-        not_zero(&["socketio", "ping-timeout"], self.socketio.ping_timeout)?;
-        not_zero(&["socketio", "connect-timeout"], self.socketio.connect_timeout)?;
-        not_zero(&["sockjs", "heartbeat"], self.sockjs.heartbeat)?;
-        not_zero(&["sockjs", "disconnect-delay"], self.sockjs.disconnect_delay)?;
-        not_zero(&["sse", "keep-alive"], self.sse.keep_alive)?;
-        not_zero(&["sse", "retry"], self.sse.retry)?;
-        self.limits.check()?;
-        self.cors.check()
+        let times: [(&[&str], Duration, Duration); 13] = [
+            (&["shutdown-timeout"], self.shutdown_timeout, NONZERO),
+            (&["sniff-timeout"], self.sniff_timeout, TIME_MIN),
+            (&["head-timeout"], self.head_timeout, TIME_MIN),
+            (&["keep-alive-timeout"], self.keep_alive_timeout, TIME_MIN),
+            (
+                &["websocket", "ping-interval"],
+                self.websocket.ping_interval,
+                TIME_MIN,
+            ),
+            (
+                &["websocket", "pong-timeout"],
+                self.websocket.pong_timeout,
+                TIME_MIN,
+            ),
+            (
+                &["socketio", "ping-interval"],
+                self.socketio.ping_interval,
+                TIME_MIN,
+            ),
+            (
+                &["socketio", "ping-timeout"],
+                self.socketio.ping_timeout,
+                TIME_MIN,
+            ),
+            (
+                &["socketio", "connect-timeout"],
+                self.socketio.connect_timeout,
+                TIME_MIN,
+            ),
+            (&["sockjs", "heartbeat"], self.sockjs.heartbeat, TIME_MIN),
+            (
+                &["sockjs", "disconnect-delay"],
+                self.sockjs.disconnect_delay,
+                TIME_MIN,
+            ),
+            (&["sse", "keep-alive"], self.sse.keep_alive, TIME_MIN),
+            (&["sse", "retry"], self.sse.retry, NONZERO),
+        ];
+        wrong.extend(
+            times
+                .iter()
+                .filter_map(|(keys, time, least)| too_short(keys, *time, *least)),
+        );
+        self.limits.check(&mut wrong);
+        for (index, rule) in self.queues.iter().enumerate() {
+            rule.check(index, &mut wrong);
+        }
+        wrong.extend(self.cors.check().err());
+        wrong
     }
 }
 
-fn not_zero(keys: &[&str], duration: Duration) -> Result<(), Wrong> {
-    if duration.is_zero() {
-        return Err(Wrong::new(keys, "this may not be zero"));
+/// No answer comes over a network in less, so that each client would be given up.
+const TIME_MIN: Duration = Duration::from_millis(5);
+const NONZERO: Duration = Duration::from_nanos(1);
+
+fn too_short(keys: &[&str], time: Duration, least: Duration) -> Option<Wrong> {
+    if time >= least {
+        return None;
     }
-    Ok(())
+    Some(if time.is_zero() {
+        Wrong::new(keys, "this may not be zero")
+    } else {
+        Wrong::new(
+            keys,
+            format!("nobody answers in {time:?}; write at least {least:?}"),
+        )
+    })
 }

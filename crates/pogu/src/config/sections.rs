@@ -137,43 +137,44 @@ impl Limits {
             .saturating_mul(2)
     }
 
-    pub(super) fn check(&self) -> Result<(), Wrong> {
-        let check = |key, good: bool, why: &str| match good {
-            true => Ok(()),
-            false => Err(Wrong::new(&["limits", key], why)),
+    pub(super) fn check(&self, wrong: &mut Vec<Wrong>) {
+        let mut check = |key, good: bool, why: &str| {
+            if !good {
+                wrong.push(Wrong::new(&["limits", key], why));
+            }
         };
         let zero = "this may not be zero";
-        check("message", self.message.bytes() > 0, zero)?;
-        check("connections", self.connections > 0, zero)?;
+        check("message", self.message.bytes() > 0, zero);
+        check("connections", self.connections > 0, zero);
         check(
             "connections-per-address",
             self.connections_per_address != Some(0),
             zero,
-        )?;
-        check("subscriptions", self.subscriptions > 0, zero)?;
-        check("topics", self.topics > 0, zero)?;
+        );
+        check("subscriptions", self.subscriptions > 0, zero);
+        check("topics", self.topics > 0, zero);
         let small = format!(
             "the largest message would not fit; write at least limits.message, {}",
             self.message
         );
-        check("mailbox", self.mailbox >= self.message, &small)?;
-        check("history", self.history >= self.message, &small)?;
-        check("queues", self.queues >= self.message, &small)?;
+        check("mailbox", self.mailbox >= self.message, &small);
+        check("history", self.history >= self.message, &small);
+        check("queues", self.queues >= self.message, &small);
         let largest = Size::new(self.largest_body());
         let small = format!(
             "the largest body would not fit; write at least twice limits.message and limits.head together, {largest}"
         );
-        check("bodies", self.bodies >= largest, &small)?;
+        check("bodies", self.bodies >= largest, &small);
         let small = format!(
             "ordinary requests would not fit; write at least {}",
             Limits::HEAD_MIN
         );
-        check("head", self.head >= Limits::HEAD_MIN, &small)?;
+        check("head", self.head >= Limits::HEAD_MIN, &small);
         let small = format!(
             "ordinary requests would not fit; write at least {}",
             Limits::HEADERS_MIN
         );
-        check("headers", self.headers >= Limits::HEADERS_MIN, &small)
+        check("headers", self.headers >= Limits::HEADERS_MIN, &small);
     }
 }
 
@@ -228,7 +229,7 @@ pub struct QueueRule {
     #[serde(default = "default_queue_bytes")]
     pub bytes: Size,
     /// How often a message is delivered before it goes to the dead-letter queue.
-    #[serde(default = "default_delivery_limit")]
+    #[serde(default = "default_delivery_limit", deserialize_with = "deliveries")]
     pub delivery_limit: NonZero<u32>,
 }
 
@@ -239,6 +240,16 @@ impl QueueRule {
             messages: self.messages,
             bytes: self.bytes.bytes(),
             delivery_limit: self.delivery_limit.get(),
+        }
+    }
+
+    pub(super) fn check(&self, index: usize, wrong: &mut Vec<Wrong>) {
+        let full = "a queue that holds nothing takes nothing; write at least 1";
+        if self.messages == 0 {
+            wrong.push(Wrong::entry("queues", index, "messages", full));
+        }
+        if self.bytes.bytes() == 0 {
+            wrong.push(Wrong::entry("queues", index, "bytes", full));
         }
     }
 }
@@ -269,6 +280,12 @@ fn selector<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Selector, D::E
         .map_err(|why| D::Error::custom(format!("{text:?} is not a pattern: {why}")))
 }
 
+fn deliveries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZero<u32>, D::Error> {
+    let number = u32::deserialize(deserializer)?;
+    NonZero::new(number)
+        .ok_or_else(|| D::Error::custom("this may not be zero: a message is delivered once at least"))
+}
+
 fn policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]
@@ -291,6 +308,7 @@ fn policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Cors {
     /// `"*"` for any, or origins such as `https://example.com`.
+    #[serde(deserialize_with = "origins")]
     pub origins: Vec<String>,
 }
 
@@ -315,6 +333,24 @@ impl Cors {
             "{origin:?} is not an origin; write \"*\" for any, or scheme and host in lower case with no path, as in \"https://example.com\" or \"http://localhost:3000\""
         );
         Err(Wrong::new(&["cors", "origins"], message))
+    }
+}
+
+fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        Many(Vec<String>),
+        One(String),
+    }
+    match OneOrMany::deserialize(deserializer) {
+        Ok(OneOrMany::Many(origins)) => Ok(origins),
+        Ok(OneOrMany::One(one)) => Err(D::Error::custom(format!(
+            "origins are a list; write origins = [{one:?}]"
+        ))),
+        Err(_) => Err(D::Error::custom(
+            "origins are a list of strings; write origins = [\"*\"] or [\"https://example.com\"]",
+        )),
     }
 }
 
@@ -418,6 +454,22 @@ impl Default for SockJs {
             disconnect_delay: Duration::from_secs(5),
             response_limit: Size::new(128 * 1024),
         }
+    }
+}
+
+impl SockJs {
+    /// Less than this and each message would need a request of its own.
+    const RESPONSE_MIN: Size = Size::new(1 << 10);
+
+    pub(super) fn check(&self) -> Result<(), Wrong> {
+        if self.response_limit >= SockJs::RESPONSE_MIN {
+            return Ok(());
+        }
+        let message = format!(
+            "each message would need a response of its own; write at least {}",
+            SockJs::RESPONSE_MIN
+        );
+        Err(Wrong::new(&["sockjs", "response-limit"], message))
     }
 }
 

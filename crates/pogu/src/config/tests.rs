@@ -330,6 +330,56 @@ fn values_out_of_range_are_told_with_their_path() {
 }
 
 #[test]
+fn impossible_values_are_refused() {
+    refused(
+        "[[queues]]\npattern = \">\"\nmessages = 0",
+        "pogu.toml:3:12: queues[0].messages: a queue that holds nothing takes nothing; write at least 1",
+    );
+    refused(
+        "[[queues]]\npattern = \">\"\ndelivery-limit = 0",
+        "pogu.toml:3:18: queues[0].delivery-limit: this may not be zero: a message is delivered once at least",
+    );
+    refused(
+        "[socketio]\nping-timeout = \"1ms\"",
+        "pogu.toml:2:16: socketio.ping-timeout: nobody answers in 1ms; write at least 5ms",
+    );
+    refused(
+        "[cors]\norigins = \"*\"",
+        "pogu.toml:2:11: cors.origins: origins are a list; write origins = [\"*\"]",
+    );
+    assert!(refusal("cors.origins = 5").contains("origins are a list of strings"));
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    refused(
+        "lanes = 0\n[sse]\nretry = \"0s\"\n[limits]\ntopics = 0\nconnections = 0",
+        "pogu.toml:1:9: lanes: lanes go from 1 to 1024; leave it out for one a core\n\
+         pogu.toml:3:9: sse.retry: this may not be zero\n\
+         pogu.toml:6:15: limits.connections: this may not be zero\n\
+         pogu.toml:5:10: limits.topics: this may not be zero",
+    );
+}
+
+#[test]
+fn names_are_looked_up_and_what_nobody_means_is_told() {
+    let known = parse("[[listen]]\naddress = \"localhost:1\"\n[[listen]]\naddress = \"[::1]:2\"");
+    known.look_closer().unwrap();
+    let unknown = parse("[[listen]]\naddress = \"no.such.name.invalid:1\"");
+    let error = unknown.look_closer().unwrap_err().to_string();
+    assert!(
+        error.starts_with("listen[0].address: \"no.such.name.invalid\" is no address that is known here"),
+        "{error}"
+    );
+    let error = parse("[sockjs]\nresponse-limit = 1").look_closer().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "sockjs.response-limit: each message would need a response of its own; write at least 1KiB"
+    );
+    Config::default().look_closer().unwrap();
+}
+
+#[test]
 fn values_without_a_file_are_told_without_a_place() {
     let mut config = Config {
         lanes: Some(0),
@@ -415,11 +465,28 @@ fn one_port_is_listened_on_once() {
     let two = |a: &str, b: &str| format!("listen = [{{ address = \"{a}\" }}, {{ address = \"{b}\" }}]");
     refused(
         &two("a:1", "udp://a:1"),
-        "pogu.toml:1:44: listen[1].address: udp://a:1 is listen[0] already",
+        "pogu.toml:1:44: listen[1].address: udp://a:1 is within listen[0] already",
     );
     parse(&two("tcp://a:1", "udp://a:1"));
     parse(&two("a:1", "b:1"));
     parse(&two("a:0", "a:0"));
+    for (one, other) in [
+        ("0.0.0.0:1", "127.0.0.1:1"),
+        ("127.0.0.1:1", "0.0.0.0:1"),
+        ("[::]:1", "127.0.0.1:1"),
+        ("[::]:1", "0.0.0.0:1"),
+        ("[::]:1", "tcp://[::1]:1"),
+        ("[0:0::1]:1", "[::1]:1"),
+        ("localhost:1", "127.0.0.1:1"),
+    ] {
+        assert!(
+            refusal(&two(one, other)).contains("is within listen[0]"),
+            "{one} {other}"
+        );
+    }
+    parse(&two("0.0.0.0:1", "[::1]:1"));
+    parse(&two("127.0.0.1:1", "127.0.0.2:1"));
+    parse(&two("0.0.0.0:1", "127.0.0.1:2"));
 }
 
 #[test]
