@@ -5,6 +5,8 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, 
 use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
+use crate::config::suggestion;
+
 /// Characters of a client's value that are told back to it.
 const QUOTED_MAX: usize = 80;
 
@@ -87,6 +89,26 @@ impl Problem {
             format!("{name} is {}; write {allowed}", quote(value)),
         )
         .with("parameter", name)
+    }
+
+    /// 400: there is no query parameter `name`, but there are those that are `known`.
+    pub(crate) fn unknown_parameter(name: &str, known: &[&str]) -> Problem {
+        let detail = format!(
+            "there is no parameter {}; {}",
+            quote(name),
+            suggestion(name, known)
+        );
+        Problem::new(StatusCode::BAD_REQUEST, "bad-parameter", detail)
+    }
+
+    /// 404: `path` is none of a topic, as it would be with dots.
+    pub(crate) fn no_such_topic(path: &str, topic: &str) -> Problem {
+        let detail = format!(
+            "there is nothing at {}; a topic's tokens are parted by dots: write /topics/{}",
+            quote(path),
+            quote(&topic.trim_matches('/').replace('/', ".")).trim_matches('"')
+        );
+        Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
     }
 
     /// 404: `path` leads nowhere; `reachable` is what does not.
@@ -240,6 +262,18 @@ mod tests {
             "a message has at most 1024 bytes",
         );
         assert_eq!(body["limit"], 1024);
+        check(
+            Problem::unknown_parameter("wiat", &["after", "wait"]),
+            400,
+            "bad-parameter",
+            "there is no parameter \"wiat\"; did you mean \"wait\"?",
+        );
+        check(
+            Problem::no_such_topic("/topics/a/b/", "a/b/"),
+            404,
+            "not-found",
+            "there is nothing at \"/topics/a/b/\"; a topic's tokens are parted by dots: write /topics/a.b",
+        );
         check(
             Problem::encoded_body("gzip"),
             415,

@@ -168,7 +168,7 @@ fn with_path(path: &[Step], message: &str) -> String {
 }
 
 /// The closest known name when it is near enough to be a slip of the hand, else all of them.
-fn suggestion(name: &str, known: &[&str]) -> String {
+pub(crate) fn suggestion(name: &str, known: &[&str]) -> String {
     let close = known
         .iter()
         .map(|known| (strsim::damerau_levenshtein(&name.replace('_', "-"), known), known))

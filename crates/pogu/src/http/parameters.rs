@@ -12,6 +12,19 @@ pub(super) enum Via {
     Sse,
 }
 
+/// Parameters that this does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Others {
+    /// Whoever wrote one meant another.
+    Refused,
+    /// They are of the protocol within which a topic is asked for.
+    Ignored,
+}
+
+const KNOWN: [&str; 6] = ["after", "wait", "limit", "via", "echo", "last_event_id"];
+/// By which caches are kept away.
+const CACHE_BUSTERS: [&str; 2] = ["_", "t"];
+
 /// What the query of a topic's URL says.
 #[derive(Debug, Default)]
 pub(super) struct Parameters {
@@ -26,7 +39,7 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
+    pub(super) fn parse(query: Option<&str>, others: Others) -> Result<Self, Problem> {
         let mut parameters = Self::default();
         for pair in query
             .unwrap_or_default()
@@ -71,7 +84,9 @@ impl Parameters {
                         _ => return Err(Problem::bad_parameter("echo", &value, "0 or 1")),
                     };
                 }
-                // Caches are kept away by parameters of any name.
+                name if others == Others::Refused && !CACHE_BUSTERS.contains(&name) => {
+                    return Err(Problem::unknown_parameter(name, &KNOWN));
+                }
                 _ => {}
             }
         }
@@ -106,8 +121,11 @@ mod tests {
 
     #[test]
     fn a_query_is_read() {
-        let parameters =
-            Parameters::parse(Some("after=last:3&wait=2.5&limit=7&via=sse&echo=0&t=12")).unwrap();
+        let parameters = Parameters::parse(
+            Some("after=last:3&wait=2.5&limit=7&via=sse&echo=0&t=12&_=1"),
+            Others::Refused,
+        )
+        .unwrap();
         assert_eq!(parameters.after, Some(After::Last(3)));
         assert_eq!(parameters.wait, Some(2.5));
         assert_eq!(parameters.limit, Some(7));
@@ -128,8 +146,12 @@ mod tests {
             "after=%zz",
             "a=%ff",
         ] {
-            assert!(Parameters::parse(Some(query)).is_err(), "{query}");
+            for others in [Others::Refused, Others::Ignored] {
+                assert!(Parameters::parse(Some(query), others).is_err(), "{query}");
+            }
         }
+        assert!(Parameters::parse(Some("wiat=1"), Others::Refused).is_err());
+        assert!(Parameters::parse(Some("wiat=1"), Others::Ignored).is_ok());
     }
 
     #[test]

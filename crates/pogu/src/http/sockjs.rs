@@ -11,6 +11,7 @@ use pogu_proto::sockjs::{self, Limits, Receiver, Refusal, SendError, Sender, htt
 use tokio::sync::oneshot;
 
 use super::bodies::{self, Client, Unread};
+use super::parameters::Others;
 use super::session::Answer;
 use super::{Reply, cors, engineio, full, problem, topics, upgrade};
 use crate::config::{Config, Cors, SockJs};
@@ -121,8 +122,13 @@ pub(super) async fn respond(
         settings,
     } = target;
     let asked = sockjs::Request::parse(method, &rest, &query, is_upgrade, settings.websocket);
+    // Whoever meant a topic is told how it is written.
+    if let (To::Topic(topic), Err(Refusal::NotFound)) = (&to, &asked) {
+        let path = request.uri().path();
+        return Answer::Reply(problem(Problem::no_such_topic(path, &format!("{topic}{rest}"))));
+    }
     let purpose = match to {
-        To::Topic(topic) => match topics::purpose(&topic, Some(&query)) {
+        To::Topic(topic) => match topics::purpose(&topic, Some(&query), Others::Ignored) {
             Ok(purpose) => purpose,
             Err(error) => return Answer::Reply(problem(error)),
         },

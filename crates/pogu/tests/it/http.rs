@@ -329,6 +329,36 @@ fn no_answer_is_to_be_taken_for_what_it_does_not_say_it_is() {
 }
 
 #[test]
+fn who_means_a_topic_or_a_parameter_is_told_how_it_is_written() {
+    let server = Running::start();
+    let detail = |answer: Answer, status: u16, code: &str| {
+        answer.problem(status, code)["detail"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    for head in ["GET /topics/a/b HTTP/1.1", "POST /topics/a/b HTTP/1.1"] {
+        let told = detail(server.ask(head, b""), 404, "not-found");
+        assert!(told.ends_with("write /topics/a.b"), "{told}");
+    }
+    let told = detail(server.get("/topics/a?wiat=3"), 400, "bad-parameter");
+    assert!(told.contains("did you mean \"wait\"?"), "{told}");
+    let told = detail(
+        server.ask("POST /topics/a?tpye=x HTTP/1.1", b"x"),
+        400,
+        "bad-parameter",
+    );
+    assert!(told.contains("\"tpye\""), "{told}");
+    let told = detail(server.get("/topics/a?wait=61"), 400, "bad-parameter");
+    assert!(told.contains("at most 60"), "{told}");
+    assert_eq!(server.get("/topics/a?_=1&t=2").status, 200);
+    // A server may wait less than its clients may ask for.
+    let server = Running::with("[limits]\nwait = \"10ms\"\n");
+    assert_eq!(server.get("/topics/a?wait=60").status, 200);
+    server.get("/topics/a?wait=61").problem(400, "bad-parameter");
+}
+
+#[test]
 fn a_body_is_never_read_as_the_next_request() {
     let server = Running::start();
     let hidden = "POST /topics/smuggled HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nevil";
