@@ -307,7 +307,8 @@ async fn route(
     match protocol {
         Protocol::Http1 => {
             let log = HttpLog::new(remote, "1", true);
-            http::serve(lane, stream, remote, first, log).await;
+            // Boxed, so that a connection that says nothing yet does not hold the room.
+            Box::pin(http::serve(lane, stream, remote, first, log)).await;
         }
         Protocol::Http2 => Box::pin(http::serve_h2(lane, stream, remote, first)).await,
         Protocol::Pogu | Protocol::Stomp => {
