@@ -5,6 +5,7 @@ mod cors;
 mod engineio;
 mod idle;
 mod parameters;
+mod replies;
 mod rewind;
 mod session;
 mod sockjs;
@@ -40,6 +41,7 @@ use crate::problem::{Code, Problem};
 use crate::purpose::Purpose;
 use bodies::Client;
 use idle::{Answering, Patience, Requests};
+use replies::Replies;
 use rewind::Rewind;
 use session::{Answer, Takeover};
 
@@ -170,10 +172,17 @@ pub(crate) async fn serve_h2(lane: &Shared, stream: TcpStream, remote: SocketAdd
         (lane.core.config.clone(), lane.stop.clone(), lane.bodies.clone())
     };
     let client = Client::new(remote, bodies);
-    let shared = lane.clone();
-    let service = service_fn(move |request| {
-        let (lane, client) = (shared.clone(), client.clone());
-        async move { Ok::<_, Infallible>(respond(lane, client, request, None).await) }
+    let replies = Rc::<Replies>::default();
+    let (shared, watched) = (lane.clone(), replies.clone());
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (lane, client, replies) = (shared.clone(), client.clone(), watched.clone());
+        async move {
+            if request.method() == Method::GET {
+                replies.room().await;
+            }
+            let reply = respond(lane, client, request, None).await;
+            Ok::<_, Infallible>(replies.watch(reply))
+        }
     });
     let connection = hyper::server::conn::http2::Builder::new(LocalExecutor)
         .timer(TokioTimer::new())
@@ -185,12 +194,17 @@ pub(crate) async fn serve_h2(lane: &Shared, stream: TcpStream, remote: SocketAdd
         .keep_alive_interval(std::time::Duration::from_secs(30))
         .serve_connection(io, service);
     let mut connection = std::pin::pin!(connection);
+    let mut stalled = std::pin::pin!(replies.stalled());
     tokio::select! {
         _ = connection.as_mut() => return,
+        () = stalled.as_mut() => return,
         _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
     }
-    // An error here is the client's going; there is no one left to tell.
-    let _ = connection.await;
+    tokio::select! {
+        // An error here is the client's going; there is no one left to tell.
+        _ = connection => {}
+        () = stalled => {}
+    }
 }
 
 /// Runs HTTP/2's streams on the lane's own thread.

@@ -190,3 +190,27 @@ fn a_stream_whose_window_is_full_is_told_of_each_message_it_missed() {
         );
     });
 }
+
+#[test]
+fn more_answers_than_wait_at_a_time_all_come() {
+    const MESSAGES: usize = 10;
+    let server = Running::start();
+    let body = "x".repeat(50_000);
+    for _ in 0..MESSAGES {
+        server.publish("large", body.as_bytes());
+    }
+    with_client(&server, WINDOW, |client| async move {
+        let readers: Vec<_> = (0..20)
+            .map(|_| {
+                let mut client = client.clone();
+                tokio::spawn(async move {
+                    json(ask(&mut client, "GET", "/topics/large?after=earliest", "").await).await
+                })
+            })
+            .collect();
+        for reader in readers {
+            let answer = reader.await.unwrap();
+            assert_eq!(answer["messages"].as_array().unwrap().len(), MESSAGES);
+        }
+    });
+}
