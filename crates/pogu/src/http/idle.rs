@@ -10,10 +10,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Frame, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
-
-use super::Body;
 
 /// The requests of a connection.
 #[derive(Debug, Default)]
@@ -31,6 +29,19 @@ impl Requests {
     }
 }
 
+impl Requests {
+    /// Done when for so long, or up to twice as long, there was none.
+    pub(super) async fn idle(&self, limit: Duration) {
+        loop {
+            let before = self.count.get();
+            sleep(limit).await;
+            if self.running.get() == 0 && self.count.get() == before {
+                return;
+            }
+        }
+    }
+}
+
 /// A request whose answer is not yet taken whole.
 #[derive(Debug)]
 pub(super) struct Running(Rc<Requests>);
@@ -42,14 +53,14 @@ impl Drop for Running {
 }
 
 /// The body of an answer; while it is there, so is its request.
-pub(super) struct Answering {
-    pub(super) body: Body,
+pub(super) struct Answering<B> {
+    pub(super) body: B,
     pub(super) _running: Running,
 }
 
-impl hyper::body::Body for Answering {
+impl<B: Body<Data = Bytes> + Unpin> Body for Answering<B> {
     type Data = Bytes;
-    type Error = <Body as hyper::body::Body>::Error;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,

@@ -173,15 +173,20 @@ pub(crate) async fn serve_h2(lane: &Shared, stream: TcpStream, remote: SocketAdd
     };
     let client = Client::new(remote, bodies);
     let replies = Rc::<Replies>::default();
-    let (shared, watched) = (lane.clone(), replies.clone());
+    let requests = Rc::<Requests>::default();
+    let (shared, watched, begun) = (lane.clone(), replies.clone(), requests.clone());
     let service = service_fn(move |request: Request<Incoming>| {
         let (lane, client, replies) = (shared.clone(), client.clone(), watched.clone());
+        let running = begun.begin();
         async move {
             if request.method() == Method::GET {
                 replies.room().await;
             }
             let reply = respond(lane, client, request, None).await;
-            Ok::<_, Infallible>(replies.watch(reply))
+            Ok::<_, Infallible>(replies.watch(reply).map(|body| Answering {
+                body,
+                _running: running,
+            }))
         }
     });
     let connection = hyper::server::conn::http2::Builder::new(LocalExecutor)
@@ -198,6 +203,7 @@ pub(crate) async fn serve_h2(lane: &Shared, stream: TcpStream, remote: SocketAdd
     tokio::select! {
         _ = connection.as_mut() => return,
         () = stalled.as_mut() => return,
+        () = requests.idle(config.keep_alive_timeout) => connection.as_mut().graceful_shutdown(),
         _ = stop.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
     }
     tokio::select! {

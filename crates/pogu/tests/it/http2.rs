@@ -214,3 +214,18 @@ fn more_answers_than_wait_at_a_time_all_come() {
         }
     });
 }
+
+#[test]
+fn an_idle_connection_is_closed_and_one_with_a_stream_is_not() {
+    let server = Running::with("keep-alive-timeout = \"500ms\"\n");
+    with_client(&server, WINDOW, |mut client| async move {
+        let mut events = ask(&mut client, "GET", "/topics/a?via=sse", "").await.into_body();
+        read_until(&mut events, "\n\n").await;
+        let answer = ask(&mut client, "GET", "/topics/a?wait=1.2", "").await;
+        assert_eq!(answer.status(), 200);
+        drop((events, answer));
+        while client.ready().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+}
