@@ -60,14 +60,17 @@ pub fn sniff(first: &[u8]) -> Option<Protocol> {
     }
 }
 
-/// Whether a line, without its end, is one that every HTTP request has: `METHOD target HTTP/x` of any method, or `Host:`.
+/// Whether a line, without its end, is one that every HTTP request has: a request line, or `Host:`.
 ///
 /// For a conversation in lines that HTTP must not get into, whatever its first bytes were. No command of the pogu dialect is such a line: a
 /// body in it begins with a colon, and without one it has no third word that is not `key=value`.
+pub fn is_of_request(line: &[u8]) -> bool {
+    let host = line.get(..5);
+    host.is_some_and(|host| host.eq_ignore_ascii_case(b"host:")) || is_request_line(line)
+}
+
+/// Whether a line, without its end, begins an HTTP request: `METHOD target HTTP/x`, of any method.
 pub fn is_request_line(line: &[u8]) -> bool {
-    if line.len() >= 5 && line[..5].eq_ignore_ascii_case(b"host:") {
-        return true;
-    }
     let mut words = line.splitn(3, |byte| *byte == b' ');
     let (Some(method), Some(target), Some(version)) = (words.next(), words.next(), words.next()) else {
         return false;

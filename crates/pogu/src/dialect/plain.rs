@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use pogu_hub::{Draft, Kind, SubscriptionId, Topic};
 use pogu_proto::framing::{self, Framing};
+use pogu_proto::sniff;
 
 use super::{Input, Speaker, Wrap};
 use crate::peer::Ending;
@@ -14,6 +15,8 @@ pub(crate) struct Plain {
     pub(crate) echo: bool,
     pub(crate) framing: Framing,
     pub(crate) decoder: framing::Decoder,
+    /// Its first unit was heard.
+    begun: bool,
     pub(crate) subscription: Option<SubscriptionId>,
 }
 
@@ -24,6 +27,7 @@ impl Plain {
             echo: true,
             framing,
             decoder: framing::Decoder::new(),
+            begun: false,
             subscription: None,
         }
     }
@@ -50,7 +54,14 @@ impl Speaker<'_> {
                 let limit = self.core.config.limits.message.bytes();
                 loop {
                     match plain.decoder.next(plain.framing, limit, &mut reader) {
-                        Ok(Some(body)) => self.publish_plain(topic, text_or_binary(body), body),
+                        // A web page has a browser send a request to any port; what follows is not from a device.
+                        Ok(Some(body)) if !plain.begun && sniff::is_request_line(body) => {
+                            return Err(Ending::Violation("HTTP on a port bound to a topic".into()));
+                        }
+                        Ok(Some(body)) => {
+                            plain.begun = true;
+                            self.publish_plain(topic, text_or_binary(body), body);
+                        }
                         Ok(None) => break,
                         Err(error) => return Err(Ending::Violation(error.to_string())),
                     }

@@ -70,7 +70,7 @@ impl Speaker<'_> {
         let limits = self.core.pogu_limits;
         loop {
             match decoder.next(&limits, &mut reader) {
-                Ok(Some(command)) if sniff::is_request_line(command) => return Err(self.end_of_http(talk)),
+                Ok(Some(command)) if sniff::is_of_request(command) => return Err(self.end_of_http(talk)),
                 Ok(Some(command)) => self.obey(talk, command)?,
                 Ok(None) => return Ok(()),
                 Err(violation) => {

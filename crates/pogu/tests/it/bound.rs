@@ -56,6 +56,20 @@ fn what_a_device_sends_before_it_goes_is_published() {
 }
 
 #[test]
+fn a_web_page_is_no_device() {
+    let server = listen("tcp", "");
+    let mut page = connect(server.addresses[1]);
+    page.write_all(b"POST / HTTP/1.1\r\nHost: x\r\n\r\n21.5\n")
+        .unwrap();
+    assert!(matches!(page.read(&mut [0]), Ok(0)));
+    let mut device = connect(server.addresses[1]);
+    device.write_all(b"Host: up\nGET / HTTP/1.1\n").unwrap();
+    let messages = telemetry(&server, 2);
+    assert_eq!(messages[0]["data"], "Host: up");
+    assert_eq!(messages[1]["data"], "GET / HTTP/1.1");
+}
+
+#[test]
 fn lengths_frame_any_bytes() {
     let server = listen("tcp", "framing = \"length\"\nreply-topic = \"commands.{ip}\"\n");
     let mut device = connect(server.addresses[1]);
