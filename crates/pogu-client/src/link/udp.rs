@@ -9,13 +9,14 @@ use crate::conversation::{Reply, parse};
 use crate::limits::DATAGRAM_BYTES_MAX;
 use crate::recent::Recent;
 use crate::socket::UdpConnection;
-use crate::{Error, Gap};
+use crate::{Error, Gap, Options};
 
 /// The wait before a command is said again that nothing has answered; it doubles each time.
 const RETRY: Duration = Duration::from_millis(250);
 
-/// How often the lease of 60 s is renewed: two renewals can be lost.
-const RENEWAL: Duration = Duration::from_secs(20);
+/// How often the lease of 60 s is renewed. Long before it ends: a server that was started again knows neither this client nor its
+/// token, and says so to a renewal alone.
+const RENEWAL: Duration = Duration::from_secs(5);
 
 /// Messages that wait because they came before the subscription was answered.
 const WAITING_MAX: usize = 1024;
@@ -49,7 +50,7 @@ impl UdpLink {
             buffer: vec![0; DATAGRAM_BYTES_MAX].into(),
             waiting: VecDeque::new(),
             recent: Recent::default(),
-            renewal: now + RENEWAL,
+            renewal: now + renewal(&plan.options),
             heard: now,
         };
         // The first SUB is answered with a token, which shows that answers reach us; the second one is heeded.
@@ -105,7 +106,7 @@ impl UdpLink {
                     token: token.as_deref(),
                 };
                 self.say(plan, &renew).await?;
-                self.renewal = Instant::now() + RENEWAL.min(plan.options.idle_timeout / 2);
+                self.renewal = Instant::now() + renewal(&plan.options);
                 continue;
             };
             match reply {
@@ -206,6 +207,11 @@ impl UdpLink {
     }
 }
 
+/// How long after one renewal the next one comes: so soon that silence is met with several before it ends the link.
+fn renewal(options: &Options) -> Duration {
+    RENEWAL.min(options.idle_timeout / 2)
+}
+
 fn encode(command: &Command<'_>) -> Vec<u8> {
     let mut datagram = Vec::new();
     command.encode(&mut datagram);
@@ -223,4 +229,22 @@ fn broken(plan: &Plan, cause: std::io::Error) -> Error {
         };
     }
     Error::broken(&plan.target.authority(), cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a server that was started again at once would make of a client it does not know.
+    const DEAF_MAX: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn a_server_that_knows_nothing_of_a_lease_is_soon_found_out() {
+        assert!(renewal(&Options::default()) <= DEAF_MAX);
+        let hasty = Options {
+            idle_timeout: Duration::from_secs(2),
+            ..Options::default()
+        };
+        assert_eq!(renewal(&hasty), Duration::from_secs(1));
+    }
 }
