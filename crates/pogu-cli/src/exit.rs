@@ -36,7 +36,9 @@ pub(crate) fn advice(error: &anyhow::Error) -> &'static str {
             "; try `pogu serve` there, or another server with --server"
         }
         Some(Error::Resolve { .. }) => "; try an address, or check the name",
-        Some(Error::Silent { .. }) => "; try another way with --via, or check that a pogu server is there",
+        Some(Error::Silent { .. } | Error::Overdue { .. }) => {
+            "; try another way with --via, or check that a pogu server is there"
+        }
         Some(Error::Violation(_)) => "; check that a pogu server is there",
         _ => "",
     }

@@ -60,7 +60,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
 
-    /// How long to try to bring a message to the server
+    /// How long to try to bring a message to the server, connecting to it included
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
     timeout: Duration,
 

@@ -41,7 +41,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
 
-    /// End after so long, as 30s or 5m; with --count, coming short of it is exit code 124
+    /// End after so long, as 30s or 5m; with --count, coming short of it is exit code 124. That no connection comes about in this
+    /// time is a failure
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     timeout: Option<Duration>,
 
@@ -72,6 +73,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     let (target, topic, via) = args.server.resolve(&args.topic)?;
     let deadline = args.timeout.map(|timeout| Instant::now() + timeout);
     let mut options = Options {
+        opening_timeout: args.timeout,
         sockjs_transport: args.server.sockjs_transport,
         ..Options::default()
     };

@@ -1,3 +1,9 @@
+use std::time::Duration;
+
+use pogu_proto::pogu::{self, Answer, Command, Decoder, SyntaxError};
+use pogu_proto::ws::Kind;
+use tokio::time::timeout;
+
 use crate::limits::{HEAD_BYTES_MAX, MESSAGE_BYTES_MAX};
 use crate::message::parse_data_url;
 use crate::pulse::Pulse;
@@ -6,8 +12,6 @@ use crate::sockjs::SockJs;
 use crate::wire::{Moved, Wire};
 use crate::ws::WsConnection;
 use crate::{Error, Gap, Message, Options, Target};
-use pogu_proto::pogu::{self, Answer, Command, Decoder, SyntaxError};
-use pogu_proto::ws::Kind;
 
 const LIMITS: pogu::Limits = pogu::Limits {
     head: HEAD_BYTES_MAX,
@@ -27,6 +31,9 @@ pub(crate) struct Conversation {
     /// Commands said so far; the server counts them too and answers by number.
     sent: u64,
     command: Vec<u8>,
+    /// The server has said something that a pogu server says.
+    is_known: bool,
+    address: String,
 }
 
 #[derive(Debug)]
@@ -41,7 +48,6 @@ struct Lines {
     wire: Wire,
     decoder: Decoder,
     pulse: Pulse,
-    address: String,
 }
 
 /// What the server says.
@@ -62,8 +68,10 @@ pub(crate) enum Reply {
     Bye {
         why: String,
     },
-    /// An answer that asks for nothing, or one that this client does not know.
+    /// An answer that asks for nothing.
     Other,
+    /// One that this client does not know, by its first word.
+    Unknown(String),
 }
 
 impl Conversation {
@@ -74,33 +82,42 @@ impl Conversation {
             wire: Wire::new(socket, Vec::new()),
             decoder: Decoder::new(),
             pulse: Pulse::new(options),
-            address: target.authority(),
         };
-        Ok(Self {
-            carrier: Carrier::Tcp(Box::new(lines)),
-            sent: 0,
-            command: Vec::new(),
-        })
+        Ok(Self::new(Carrier::Tcp(Box::new(lines)), target))
     }
 
     /// Over a WebSocket.
     pub(crate) async fn ws(target: &Target, options: &Options) -> Result<Self, Error> {
         let connection = WsConnection::open(target, &target.pogu_path(), &[], options).await?;
-        Ok(Self {
-            carrier: Carrier::Ws(Box::new(connection)),
-            sent: 0,
-            command: Vec::new(),
-        })
+        Ok(Self::new(Carrier::Ws(Box::new(connection)), target))
     }
 
     /// Over SockJS.
     pub(crate) async fn sockjs(target: &Target, options: &Options) -> Result<Self, Error> {
         let session = SockJs::open(target, &target.pogu_path(), options).await?;
-        Ok(Self {
-            carrier: Carrier::SockJs(Box::new(session)),
+        Ok(Self::new(Carrier::SockJs(Box::new(session)), target))
+    }
+
+    fn new(carrier: Carrier, target: &Target) -> Self {
+        Self {
+            carrier,
             sent: 0,
             command: Vec::new(),
-        })
+            is_known: false,
+            address: target.authority(),
+        }
+    }
+
+    /// Asks who is there and hears the answer, within `limit`.
+    pub(crate) async fn greet(&mut self, limit: Duration) -> Result<(), Error> {
+        self.send(&Command::Ping)?;
+        let answered = timeout(limit, self.hear()).await;
+        answered
+            .map(|answer| answer.map(drop))
+            .map_err(|_| Error::Silent {
+                address: self.address.clone(),
+                after: limit,
+            })?
     }
 
     /// Says a command and returns its number. It is written while [`Conversation::next`] waits.
@@ -147,17 +164,35 @@ impl Conversation {
     /// Waits for the next answer. Can be cancelled without loss.
     pub(crate) async fn next(&mut self) -> Result<Reply, Error> {
         loop {
+            match self.hear().await? {
+                Reply::Other | Reply::Unknown(_) => {}
+                reply => return Ok(reply),
+            }
+        }
+    }
+
+    /// The next answer, of whatever kind.
+    async fn hear(&mut self) -> Result<Reply, Error> {
+        loop {
             let reply = match &mut self.carrier {
                 Carrier::Ws(connection) => Some(connection.next(|_, answer| parse(answer)).await??),
-                Carrier::Tcp(lines) => lines.next().await?,
+                Carrier::Tcp(lines) => lines.next(&self.address).await?,
                 Carrier::SockJs(session) => session.next(parse_text).await?.transpose()?,
             };
             let Some(reply) = reply else {
                 self.send(&Command::Ping)?;
                 continue;
             };
+            if let Reply::Unknown(word) = &reply
+                && !self.is_known
+            {
+                return Err(Error::Violation(format!(
+                    "{} begins with {word:?}, as no pogu server does",
+                    self.address
+                )));
+            }
+            self.is_known = true;
             match reply {
-                Reply::Other => {}
                 Reply::Bye { why } => return Err(Error::Ended(why)),
                 Reply::Refused { seq: None, code, why } if code == TOO_LARGE => {
                     return Err(Error::TooLarge(why));
@@ -186,7 +221,7 @@ impl Conversation {
 
 impl Lines {
     /// The next answer, `None` when it is time for a PING.
-    async fn next(&mut self) -> Result<Option<Reply>, Error> {
+    async fn next(&mut self, address: &str) -> Result<Option<Reply>, Error> {
         loop {
             let Self { wire, decoder, .. } = self;
             let reply = wire.read(|reader, _| match decoder.next(&LIMITS, reader) {
@@ -197,16 +232,12 @@ impl Lines {
             if reply.is_some() {
                 return Ok(reply);
             }
-            match self
-                .wire
-                .wait(self.pulse.deadline())
-                .await
-                .map_err(|error| Error::broken(&self.address, error))?
-            {
+            let moved = self.wire.wait(self.pulse.deadline()).await;
+            match moved.map_err(|error| Error::broken(address, error))? {
                 Moved::Input => self.pulse.beat(),
                 Moved::End => return Err(Error::Ended(String::new())),
                 Moved::Nothing => {
-                    self.pulse.miss(&self.address)?;
+                    self.pulse.miss(address)?;
                     return Ok(None);
                 }
             }
@@ -272,7 +303,8 @@ pub(crate) fn parse(answer: &[u8]) -> Result<Reply, Error> {
                 why.into_owned()
             },
         },
-        Ok(_) | Err(SyntaxError::Answer(_)) => Reply::Other,
+        Ok(_) => Reply::Other,
+        Err(SyntaxError::Answer(word)) => Reply::Unknown(word),
         Err(error) => return Err(Error::Violation(error.to_string())),
     })
 }

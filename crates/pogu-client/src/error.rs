@@ -1,6 +1,8 @@
 use std::io;
 use std::time::Duration;
 
+use crate::Via;
+
 /// Why something did not work, by who can do something about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -65,6 +67,19 @@ pub enum Error {
         after: Duration,
     },
 
+    /// The time that the caller gave passed first.
+    #[error("there was no {what} by {via} at {address} within {} s", .within.as_secs_f32())]
+    Overdue {
+        /// What was waited for.
+        what: &'static str,
+        /// The way it was to come by.
+        via: Via,
+        /// `host:port`.
+        address: String,
+        /// For how long.
+        within: Duration,
+    },
+
     /// An HTTP answer other than success.
     #[error("the server answered {status}: {why}")]
     Status {
@@ -112,6 +127,7 @@ impl Error {
             | Error::Broken { .. }
             | Error::Ended(_)
             | Error::Silent { .. }
+            | Error::Overdue { .. }
             | Error::Violation(_) => false,
         }
     }

@@ -63,7 +63,10 @@ impl HttpConnection {
                 address: self.authority.clone(),
                 after: limit,
             })?
-            .map_err(|error| Error::broken(&self.authority, error))?;
+            .map_err(|error| match error.is_parse() {
+                true => Error::Violation(format!("{} does not answer in HTTP: {error}", self.authority)),
+                false => Error::broken(&self.authority, error),
+            })?;
         let connection = response.headers().get_all(http::header::CONNECTION);
         self.last |= connection
             .iter()

@@ -8,6 +8,9 @@ pub struct Options {
     /// The longest wait for a connection, for a handshake, for the head of an answer, and for a WebSocket to take a session of
     /// Socket.IO over from polls: without one in that time it stays on them.
     pub connect_timeout: Duration,
+    /// The longest wait for a subscriber's first connection in all, whatever ways are tried; without it there is one for each
+    /// step of each of them alone.
+    pub opening_timeout: Option<Duration>,
     /// With nothing heard for so long, a WebSocket, TCP or SockJS connection is asked for a sign of life; with nothing heard for
     /// twice as long, any connection is taken for dead and made anew. STOMP over TCP and Socket.IO over polls have signs of life as
     /// seldom as their server wants them.
@@ -16,7 +19,8 @@ pub struct Options {
     pub backoff_base: Duration,
     /// The longest wait between attempts.
     pub backoff_cap: Duration,
-    /// How long a publisher tries to bring one message to the server before it gives up.
+    /// How long a publisher tries to bring one message to the server before it gives up; the first connection is part of the
+    /// first message's time.
     pub publish_timeout: Duration,
     /// How many messages of a queue may be here that are not acknowledged, from 1 to 512; other subscribers get the rest
     /// meanwhile.
@@ -33,6 +37,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(10),
+            opening_timeout: None,
             idle_timeout: Duration::from_secs(30),
             backoff_base: Duration::from_millis(250),
             backoff_cap: Duration::from_secs(10),

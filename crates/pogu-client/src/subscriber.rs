@@ -89,7 +89,17 @@ impl Subscriber {
         }
         let mut ladder = Ladder::new(via);
         let after = after.map(str::to_owned);
-        let link = open(&plan, &mut ladder, after.as_deref()).await?;
+        let opening = open(&plan, &mut ladder, after.as_deref());
+        let opened = match plan.options.opening_timeout {
+            Some(limit) => timeout(limit, opening).await.map_err(|_| limit),
+            None => Ok(opening.await),
+        };
+        let link = opened.map_err(|within| Error::Overdue {
+            what: "subscription",
+            via: ladder.current(),
+            address: plan.target.authority(),
+            within,
+        })??;
         let (sender, events) = mpsc::channel(EVENTS_WAITING_MAX);
         let (settled, settling) = match queue {
             true => {

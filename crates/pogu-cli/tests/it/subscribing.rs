@@ -105,6 +105,28 @@ fn time_ends_it() {
 }
 
 #[test]
+fn time_holds_for_connecting_too() {
+    // Its queue takes connections, and nobody answers them.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = mute.local_addr().unwrap();
+    let server = format!("http://{address}");
+    for (arguments, missing) in [
+        (&["sub", "chat"][..], "subscription by ws"),
+        (
+            &["sub", "chat", "--count", "1", "--via", "tcp"],
+            "subscription by tcp",
+        ),
+        (&["pub", "chat", "x"], "by http"),
+        (&["pub", "chat", "x", "--via", "tcp"], "connection by tcp"),
+    ] {
+        let output = run(&[arguments, &["--timeout", "200ms", "--server", &server]].concat());
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let why = format!("{missing} at {address} within 0.2 s");
+        assert!(stderr(&output).contains(&why), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn ctrl_c_ends_it_without_a_word() {
     let harbour = Harbour::start(&[]);
     for via in WAYS {

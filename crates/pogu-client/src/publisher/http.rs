@@ -2,13 +2,13 @@ use ::http::{HeaderValue, Request, header};
 use bytes::Bytes;
 use http_body_util::Full;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::debug;
 
 use super::{Job, Plan, Receipt};
-use crate::Error;
 use crate::backoff::Backoff;
 use crate::http::{HttpConnection, USER_AGENT};
+use crate::{Error, Via};
 
 /// One `POST` after the other over one connection.
 #[derive(Debug)]
@@ -33,16 +33,22 @@ impl HttpPublisher {
     /// Tries until it succeeds, fails for good or the time is up.
     async fn publish(&mut self, job: &Job) -> Result<Receipt, Error> {
         let mut backoff = Backoff::new(self.plan.options.backoff_base, self.plan.options.backoff_cap);
+        let mut trouble = None;
         loop {
-            let error = match post(&self.plan, &mut self.connection, job).await {
-                Ok(receipt) => return Ok(receipt),
-                Err(error) => error,
+            let posting = post(&self.plan, &mut self.connection, job);
+            let error = match timeout_at(job.deadline, posting).await {
+                Ok(Ok(receipt)) => return Ok(receipt),
+                Ok(Err(error)) => error,
+                Err(_) => return Err(trouble.unwrap_or_else(|| self.plan.overdue("receipt", Via::Http))),
             };
             let wait = backoff.next();
-            if error.is_final() || Instant::now() + wait >= job.deadline {
+            // Where another program listens, it still does at the next attempt.
+            let is_final = error.is_final() || matches!(error, Error::Violation(_));
+            if is_final || Instant::now() + wait >= job.deadline {
                 return Err(error);
             }
             debug!(%error, ?wait, "trying again");
+            trouble = Some(error);
             sleep(wait).await;
         }
     }

@@ -47,7 +47,12 @@ impl Line {
                 sent: 0,
             },
             Via::SocketIo => Line::SocketIo(Box::new(SocketIoConversation::open(target, options).await?)),
-            Via::Tcp => Line::Pogu(Conversation::tcp(target, options).await?),
+            Via::Tcp => {
+                let mut conversation = Conversation::tcp(target, options).await?;
+                // Other carriers begin with a handshake, which shows who is there.
+                conversation.greet(options.connect_timeout).await?;
+                Line::Pogu(conversation)
+            }
             Via::SockJs => Line::Pogu(Conversation::sockjs(target, options).await?),
             _ => Line::Pogu(Conversation::ws(target, options).await?),
         })

@@ -59,6 +59,8 @@ pub struct Publisher {
     task: JoinHandle<()>,
     keys: Keys,
     timeout: Duration,
+    /// What connecting took of the first message's time.
+    spent: Duration,
 }
 
 /// A message on its way, with where to tell what became of it.
@@ -83,6 +85,18 @@ impl Job {
 struct Plan {
     target: Target,
     options: Options,
+}
+
+impl Plan {
+    /// The time of a message passed before there was `what`.
+    fn overdue(&self, what: &'static str, via: Via) -> Error {
+        Error::Overdue {
+            what,
+            via,
+            address: self.target.authority(),
+            within: self.options.publish_timeout,
+        }
+    }
 }
 
 /// Random keys: a random prefix and a number.
@@ -120,24 +134,18 @@ impl Publisher {
         let (jobs, receiver) = mpsc::channel(DRAFTS_WAITING_MAX);
         let keys = Keys::new()?;
         debug!(%via, target = %plan.target, "publishing");
-        let task = match via {
-            Via::Http | Via::Auto => tokio::spawn(HttpPublisher::connect(plan).await?.run(receiver)),
-            Via::Ws | Via::Tcp | Via::Stomp | Via::SocketIo | Via::SockJs => {
-                tokio::spawn(PipelinedPublisher::connect(plan, via).await?.run(receiver))
-            }
-            Via::Udp => tokio::spawn(UdpPublisher::connect(plan).await?.run(receiver)),
-            Via::Sse | Via::Stream | Via::LongPoll | Via::Poll => {
-                let why = format!(
-                    "{via} carries messages from the server only; publish by http, ws, tcp, udp, stomp, socketio or sockjs"
-                );
-                return Err(Error::Unsupported(why));
-            }
+        let begun = Instant::now();
+        let overdue = plan.overdue("connection", via);
+        let task = match tokio::time::timeout(timeout, start(plan, via, receiver)).await {
+            Ok(started) => started?,
+            Err(_) => return Err(overdue),
         };
         Ok(Self {
             jobs,
             task,
             keys,
             timeout,
+            spent: begun.elapsed(),
         })
     }
 
@@ -152,7 +160,7 @@ impl Publisher {
         let job = Job {
             draft,
             key,
-            deadline: Instant::now() + self.timeout,
+            deadline: Instant::now() + self.timeout.saturating_sub(std::mem::take(&mut self.spent)),
             answer,
         };
         self.jobs.send(job).await.map_err(|_| Error::Closed)?;
@@ -165,6 +173,23 @@ impl Publisher {
         // A task that failed has told so to those who wait for receipts.
         let _ = self.task.await;
     }
+}
+
+/// Connects, and begins to take messages.
+async fn start(plan: Plan, via: Via, jobs: mpsc::Receiver<Job>) -> Result<JoinHandle<()>, Error> {
+    Ok(match via {
+        Via::Http | Via::Auto => tokio::spawn(HttpPublisher::connect(plan).await?.run(jobs)),
+        Via::Ws | Via::Tcp | Via::Stomp | Via::SocketIo | Via::SockJs => {
+            tokio::spawn(PipelinedPublisher::connect(plan, via).await?.run(jobs))
+        }
+        Via::Udp => tokio::spawn(UdpPublisher::connect(plan).await?.run(jobs)),
+        Via::Sse | Via::Stream | Via::LongPoll | Via::Poll => {
+            let why = format!(
+                "{via} carries messages from the server only; publish by http, ws, tcp, udp, stomp, socketio or sockjs"
+            );
+            return Err(Error::Unsupported(why));
+        }
+    })
 }
 
 impl Future for Pending {

@@ -160,11 +160,8 @@ impl PipelinedPublisher {
 
     /// Why the time of a message has passed: the last trouble, or else silence.
     fn overdue(&mut self) -> Error {
-        let silent = Error::Silent {
-            address: self.plan.target.authority(),
-            after: self.plan.options.publish_timeout,
-        };
-        self.trouble.take().unwrap_or(silent)
+        let trouble = self.trouble.take();
+        trouble.unwrap_or_else(|| self.plan.overdue("receipt", self.via))
     }
 
     fn hear(&mut self, answer: Answer) {

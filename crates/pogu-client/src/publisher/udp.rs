@@ -5,11 +5,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::line::command;
 use super::{Job, Plan, Receipt};
-use crate::Error;
 use crate::conversation::{Reply, parse};
 use crate::limits::DATAGRAM_BYTES_MAX;
 use crate::recent::Recent;
 use crate::socket::UdpConnection;
+use crate::{Error, Via};
 
 /// The wait before a datagram is sent again that nothing has answered; it doubles each time, up to [`RETRY_MAX`].
 const RETRY: Duration = Duration::from_millis(200);
@@ -88,13 +88,9 @@ impl UdpPublisher {
             }
             if Instant::now() >= job.deadline {
                 let address = self.plan.target.authority();
-                let silent = Error::Silent {
-                    address: address.clone(),
-                    after: self.plan.options.publish_timeout,
-                };
                 return Err(match refused {
                     Some(cause) => Error::Connect { address, cause },
-                    None => silent,
+                    None => self.plan.overdue("receipt", Via::Udp),
                 });
             }
             wait = (wait * 2).min(RETRY_MAX);

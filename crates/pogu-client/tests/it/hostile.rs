@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use pogu_client::{Error, Event, Subscriber, Via};
+use pogu_client::{Error, Event, Options, Publisher, Subscriber, Via};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::time::timeout;
 
-use crate::{PATIENCE, RELIABLE, by, options, target};
+use crate::{PATIENCE, RELIABLE, by, draft, options, target};
 
 /// A peer that reads a first request and then does what `act` does.
 pub(crate) async fn peer<F>(act: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
@@ -58,6 +58,92 @@ async fn a_silent_peer_is_given_up() {
         let error = refusal(address, via).await;
         assert!(matches!(error, Error::Silent { .. }), "{via}: {error}");
     }
+}
+
+/// Steps that have as long as they like, within a short time for all together.
+fn in_all() -> Options {
+    let long = Duration::from_secs(3600);
+    Options {
+        connect_timeout: long,
+        idle_timeout: long,
+        opening_timeout: Some(Duration::from_millis(200)),
+        publish_timeout: Duration::from_millis(200),
+        ..options()
+    }
+}
+
+#[tokio::test]
+async fn one_time_holds_for_all_that_connecting_takes() {
+    let silent = answering("").await;
+    let deaf = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let over_udp = (Via::Udp, deaf.local_addr().unwrap());
+    let ways = RELIABLE.into_iter().chain([Via::Auto]).map(|via| (via, silent));
+    for (via, address) in ways.chain([over_udp]) {
+        let target = target(address);
+        let connecting = Subscriber::connect(&target, "chat", None, via, in_all());
+        let error = timeout(PATIENCE, connecting).await.expect("an end in time");
+        let error = error.unwrap_err().to_string();
+        let via = if via == Via::Auto { Via::Ws } else { via };
+        let expected = format!("there was no subscription by {via} at {address} within 0.2 s");
+        assert_eq!(error, expected);
+    }
+}
+
+#[tokio::test]
+async fn one_time_holds_for_connecting_and_publishing() {
+    let silent = answering("").await;
+    let deaf = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let ways = [Via::Ws, Via::Tcp, Via::Stomp, Via::SocketIo, Via::SockJs].map(|via| (via, silent));
+    for (via, address) in ways {
+        let target = target(address);
+        let connecting = Publisher::connect(&target, via, in_all());
+        let error = timeout(PATIENCE, connecting).await.expect("an end in time");
+        let expected = format!("there was no connection by {via} at {address} within 0.2 s");
+        assert_eq!(error.unwrap_err().to_string(), expected);
+    }
+    for (via, address) in [(Via::Http, silent), (Via::Udp, deaf.local_addr().unwrap())] {
+        let mut publisher = Publisher::connect(&target(address), via, in_all()).await.unwrap();
+        let receipt = publisher.publish(draft("chat", "x")).await.unwrap();
+        let error = timeout(PATIENCE, receipt).await.expect("an end in time");
+        let error = error.unwrap_err().to_string();
+        let expected = format!("by {via} at {address} within 0.2 s");
+        assert!(error.ends_with(&expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn who_speaks_otherwise_is_named_at_once() {
+    let mut options = options();
+    options.publish_timeout = Duration::from_secs(3600);
+    let address = answering("SSH-2.0-OpenSSH_9\r\n").await;
+    let target = target(address);
+    let connecting = Publisher::connect(&target, Via::Tcp, options.clone());
+    let error = timeout(PATIENCE, connecting)
+        .await
+        .expect("an end in time")
+        .unwrap_err();
+    let why = format!("{address} begins with \"SSH-2.0-OpenSSH_9\", as no pogu server does");
+    assert!(
+        matches!(&error, Error::Violation(said) if *said == why),
+        "{error}"
+    );
+    let error = refusal(address, Via::Tcp).await;
+    assert!(
+        matches!(&error, Error::Violation(said) if *said == why),
+        "{error}"
+    );
+
+    let mut publisher = Publisher::connect(&target, Via::Http, options).await.unwrap();
+    let receipt = publisher.publish(draft("chat", "x")).await.unwrap();
+    let error = timeout(PATIENCE, receipt)
+        .await
+        .expect("an end in time")
+        .unwrap_err();
+    let why = format!("{address} does not answer in HTTP");
+    assert!(
+        matches!(&error, Error::Violation(said) if said.contains(&why)),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -183,7 +269,7 @@ async fn endless_units_are_cut_off() {
     let error = flood("HTTP/1.1 101 ", b"x", Via::Ws).await;
     assert!(matches!(error, Error::Violation(_)), "{error}");
     let error = flood("HTTP/1.1 200 ", b"x", Via::Poll).await;
-    assert!(matches!(error, Error::Broken { .. }), "{error}");
+    assert!(matches!(error, Error::Violation(_)), "{error}");
 }
 
 #[tokio::test]
