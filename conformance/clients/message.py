@@ -32,10 +32,11 @@ class Message:
 def from_json(text):
     """The JSON form, the same in polls, in streams and in the tool's output."""
     value = json.loads(text)
-    envelope = {"type": value["type"], "event": value.get("event", ""), "headers": value.get("headers", {})}
+    told = value.get("type")
+    envelope = {"type": told, "event": value.get("event", ""), "headers": value.get("headers", {})}
     if "base64" in value:
         return Message(base64.b64decode(value["base64"], validate=True), **envelope)
-    if isinstance(value["data"], str) and "json" not in value["type"]:
+    if isinstance(value["data"], str) and "json" not in (told or ""):
         return Message(value["data"].encode(), **envelope)
     # JSON is passed on as it was written, so its text is compared and not its value.
     start = text.index('"data":') + len('"data":')

@@ -55,7 +55,7 @@ async def curl_ndjson(harbour, take):
 
 async def curl_sse(harbour, take, *options):
     async with curl_stream(harbour, "text/event-stream", *options) as curl:
-        data, event, has_id = [], "", False
+        data, event, has_id, kind = [], "", False, None
         async for line in curl.stdout:
             field, _, value = line.decode().removesuffix("\n").partition(":")
             if field == "data":
@@ -64,10 +64,15 @@ async def curl_sse(harbour, take, *options):
                 event = value.removeprefix(" ")
             elif field == "id":
                 has_id = True
+            elif field == "type":
+                kind = value.removeprefix(" ")
             elif field == "" and line == b"\n" and data:
                 assert has_id, data
-                take(from_text("\n".join(data), event))
-                data, event, has_id = [], "", False
+                message = from_text("\n".join(data), event)
+                # The type is told of bytes, and of nothing else.
+                assert kind == message.type, (kind, message)
+                take(message)
+                data, event, has_id, kind = [], "", False, None
 
 
 async def curl_sse_http2(harbour, take):

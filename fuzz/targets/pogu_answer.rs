@@ -22,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
         event.as_deref(),
         content_type.as_deref(),
         headers.iter().map(|(name, value)| (&**name, &**value)),
-        body,
+        &body,
         &mut written,
     );
     assert!(is_answer(&written));

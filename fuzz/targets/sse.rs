@@ -36,7 +36,7 @@ fuzz_target!(|input: (u8, &[u8])| {
     let mut written = Vec::new();
     for (id, name, data) in &mut events {
         assert!(data.len() <= LIMIT);
-        event(Some(id), name.as_deref(), data, &mut written);
+        event(Some(id), name.as_deref(), None, data, &mut written);
         // A reader may meet NUL in a name, a writer leaves it out.
         *name = name
             .take()

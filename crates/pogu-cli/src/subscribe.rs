@@ -46,7 +46,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     timeout: Option<Duration>,
 
-    /// Print a JSON object for each message: topic, cursor, time, event, type, and data or base64
+    /// Print a JSON object for each message: topic, cursor, event if it has one, headers, and data or base64; time and type where the
+    /// way tells them. Of time that is stream, longpoll and poll; type all but sse, which tells it of bytes alone
     #[arg(long)]
     json: bool,
 }

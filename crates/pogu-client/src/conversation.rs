@@ -5,7 +5,6 @@ use pogu_proto::ws::Kind;
 use tokio::time::timeout;
 
 use crate::limits::{HEAD_BYTES_MAX, MESSAGE_BYTES_MAX};
-use crate::message::parse_data_url;
 use crate::pulse::Pulse;
 use crate::socket::TcpConnection;
 use crate::sockjs::SockJs;
@@ -110,7 +109,7 @@ impl Conversation {
 
     /// Asks who is there and hears the answer, within `limit`.
     pub(crate) async fn greet(&mut self, limit: Duration) -> Result<(), Error> {
-        self.send(&Command::Ping)?;
+        self.send(&Command::Ping);
         let answered = timeout(limit, self.hear()).await;
         answered
             .map(|answer| answer.map(drop))
@@ -121,11 +120,7 @@ impl Conversation {
     }
 
     /// Says a command and returns its number. It is written while [`Conversation::next`] waits.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be said this way, and nothing was.
-    pub(crate) fn send(&mut self, command: &Command<'_>) -> Result<u64, Error> {
+    pub(crate) fn send(&mut self, command: &Command<'_>) -> u64 {
         match &mut self.carrier {
             Carrier::Tcp(lines) => {
                 command.encode(&mut lines.wire.out);
@@ -139,17 +134,13 @@ impl Conversation {
             }
             Carrier::SockJs(session) => {
                 self.command.clear();
-                command.encode(&mut self.command);
-                let text = std::str::from_utf8(&self.command).map_err(|_| {
-                    let why =
-                        "SockJS carries text alone, and the message is not UTF-8; send it by ws, tcp or http";
-                    Error::Unsupported(why.to_owned())
-                })?;
-                session.send(text);
+                command.encode_text(&mut self.command);
+                // Written so that it is text.
+                session.send(std::str::from_utf8(&self.command).unwrap_or_default());
             }
         }
         self.sent += 1;
-        Ok(self.sent)
+        self.sent
     }
 
     /// Bytes that wait to be written.
@@ -177,10 +168,13 @@ impl Conversation {
             let reply = match &mut self.carrier {
                 Carrier::Ws(connection) => Some(connection.next(|_, answer| parse(answer)).await??),
                 Carrier::Tcp(lines) => lines.next(&self.address).await?,
-                Carrier::SockJs(session) => session.next(parse_text).await?.transpose()?,
+                Carrier::SockJs(session) => session
+                    .next(|answer| parse(answer.as_bytes()))
+                    .await?
+                    .transpose()?,
             };
             let Some(reply) = reply else {
-                self.send(&Command::Ping)?;
+                self.send(&Command::Ping);
                 continue;
             };
             if let Reply::Unknown(word) = &reply
@@ -211,7 +205,7 @@ impl Conversation {
         match &mut self.carrier {
             Carrier::Ws(connection) => connection.close().await,
             Carrier::Tcp(_) | Carrier::SockJs(_) => {
-                self.send(&Command::Quit)?;
+                self.send(&Command::Quit);
                 while self.next().await.is_ok() {}
                 Ok(())
             }
@@ -245,21 +239,6 @@ impl Lines {
     }
 }
 
-/// Reads one whole answer where there is only text: a body that is none is a data URL (RFC 2397) in it.
-fn parse_text(answer: &str) -> Result<Reply, Error> {
-    let mut reply = parse(answer.as_bytes())?;
-    // The data URL names the type itself.
-    if let Reply::Message(message) = &mut reply
-        && message.content_type == TEXT
-        && let Ok(body) = std::str::from_utf8(&message.body)
-        && let Some((content_type, body)) = parse_data_url(body)
-    {
-        message.content_type = content_type;
-        message.body = body;
-    }
-    Ok(reply)
-}
-
 /// Reads one whole answer.
 pub(crate) fn parse(answer: &[u8]) -> Result<Reply, Error> {
     Ok(match pogu::parse_answer(answer) {
@@ -280,12 +259,12 @@ pub(crate) fn parse(answer: &[u8]) -> Result<Reply, Error> {
             cursor: cursor.to_owned(),
             time: None,
             event: event.map(|event| event.into_owned()),
-            content_type: content_type.map_or_else(|| TEXT.to_owned(), |given| given.into_owned()),
+            content_type: Some(content_type.map_or_else(|| TEXT.to_owned(), |given| given.into_owned())),
             headers: headers
                 .into_iter()
                 .map(|(name, value)| (name.into_owned(), value.into_owned()))
                 .collect(),
-            body: bytes::Bytes::copy_from_slice(body),
+            body: body.into_owned().into(),
         }),
         Ok(Answer::Gap { pattern, missed }) => Reply::Gap(Gap {
             topic: pattern.to_owned(),

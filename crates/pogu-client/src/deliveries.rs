@@ -88,7 +88,7 @@ mod tests {
             cursor: format!("a-{number}"),
             time: None,
             event: None,
-            content_type: "text/plain".into(),
+            content_type: Some("text/plain".into()),
             headers: Default::default(),
             body: "x".into(),
         }

@@ -70,7 +70,7 @@ pub(crate) fn message(name: &str, args: &Args<'_>) -> Result<Heard, Error> {
         cursor,
         time: None,
         event: (name != NAMELESS).then(|| name.to_owned()),
-        content_type: content_type.to_owned(),
+        content_type: Some(content_type.to_owned()),
         headers: Default::default(),
         body,
     })))

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::Error;
-use crate::target::percent_decode;
 
 /// A message that arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +21,9 @@ pub struct Message {
     pub time: Option<u64>,
     /// The event's name, if it has one.
     pub event: Option<String>,
-    /// The content type; `text/plain` where the carrier says nothing else.
-    pub content_type: String,
+    /// The content type, where the carrier tells it. Server-Sent Events do of bytes alone; Socket.IO tells text, JSON and bytes
+    /// apart and no more.
+    pub content_type: Option<String>,
     /// The headers that its publisher gave it. Server-Sent Events do not carry them.
     pub headers: BTreeMap<String, String>,
     /// The body as it was published.
@@ -48,8 +48,8 @@ struct Json<'a> {
     time: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     event: Option<String>,
-    #[serde(rename = "type")]
-    content_type: String,
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    content_type: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     headers: BTreeMap<String, String>,
     #[serde(
@@ -104,17 +104,18 @@ pub(crate) struct PollAnswer {
 }
 
 impl Message {
-    /// The message as one JSON object: `{"topic","cursor","time"?,"event"?,"type","headers"?,"data"}`, with `base64` in place of
+    /// The message as one JSON object: `{"topic","cursor","time"?,"event"?,"type"?,"headers"?,"data"}`, with `base64` in place of
     /// `data` for a body that is neither JSON nor text.
     pub fn to_json(&self) -> String {
         let text = std::str::from_utf8(&self.body).ok();
-        let parsed = text.filter(|_| is_json(&self.content_type));
+        let is_json = self.content_type.as_deref().is_some_and(is_json);
+        let parsed = text.filter(|_| is_json);
         // A line break between the tokens of a JSON body would break the line that it stands in.
         let raw = parsed
             .and_then(|text| serde_json::from_str::<&RawValue>(text).ok())
             .and_then(one_line);
         let quoted = text
-            .filter(|_| !is_json(&self.content_type))
+            .filter(|_| !is_json)
             .and_then(|text| serde_json::value::to_raw_value(text).ok());
         let data = raw.or(quoted);
         let json = Json {
@@ -147,7 +148,9 @@ impl Message {
                 let decoded = STANDARD.decode(encoded);
                 Bytes::from(decoded.map_err(|error| violation("base64 of a message", error))?)
             }
-            (Some(raw), None) if is_json(&json.content_type) => Bytes::copy_from_slice(raw.get().as_bytes()),
+            (Some(raw), None) if json.content_type.as_deref().is_some_and(is_json) => {
+                Bytes::copy_from_slice(raw.get().as_bytes())
+            }
             (Some(raw), None) => {
                 let text: String = serde_json::from_str(raw.get())
                     .map_err(|error| violation("the text of a message", error))?;
@@ -244,22 +247,11 @@ pub(crate) fn parse_poll(answer: &[u8]) -> Result<PollAnswer, Error> {
     })
 }
 
-/// Takes an RFC 2397 data URL apart, as binary bodies ride in Server-Sent Events: content type and body.
-pub(crate) fn parse_data_url(url: &str) -> Option<(String, Bytes)> {
-    let (meta, data) = url.strip_prefix("data:")?.split_once(',')?;
-    let (content_type, body) = match meta.strip_suffix(";base64") {
-        Some(content_type) => (content_type, Bytes::from(STANDARD.decode(data).ok()?)),
-        None => (meta, Bytes::from(percent_decode(data)?)),
-    };
-    let content_type = percent_decode(content_type)?;
-    Some((
-        if content_type.is_empty() {
-            "text/plain".to_owned()
-        } else {
-            content_type
-        },
-        body,
-    ))
+/// The body in a data URL (RFC 2397) of base64, as bytes ride in Server-Sent Events.
+pub(crate) fn parse_data_url(url: &str) -> Option<Bytes> {
+    let (head, data) = url.strip_prefix("data:")?.split_once(',')?;
+    head.strip_suffix(";base64")?;
+    STANDARD.decode(data).ok().map(Bytes::from)
 }
 
 /// Whether a content type is JSON: `application/json` or any `…+json`, whatever its parameters.
@@ -287,7 +279,7 @@ mod tests {
             cursor: "k3f-18".into(),
             time: Some(1_700_000_000_123),
             event: None,
-            content_type: content_type.into(),
+            content_type: Some(content_type.into()),
             headers: BTreeMap::new(),
             body: Bytes::copy_from_slice(body),
         }
@@ -417,19 +409,13 @@ mod tests {
 
     #[test]
     fn data_urls_are_taken_apart() {
-        let parse = |url| parse_data_url(url).map(|(kind, body)| (kind, body.to_vec()));
-        assert_eq!(
-            parse("data:image/png;base64,AP8="),
-            Some(("image/png".into(), vec![0, 255]))
-        );
-        assert_eq!(parse("data:;base64,"), Some(("text/plain".into(), vec![])));
-        assert_eq!(
-            parse("data:text/x,a%20b"),
-            Some(("text/x".into(), b"a b".to_vec()))
-        );
+        let parse = |url| parse_data_url(url).map(|body| body.to_vec());
+        assert_eq!(parse("data:image/png;base64,AP8="), Some(vec![0, 255]));
+        assert_eq!(parse("data:;base64,"), Some(vec![]));
         for bad in [
             "",
             "data:",
+            "data:text/x,a%20b",
             "data:image/png;base64",
             "data:image/png;base64,?",
             "http://x,y",

@@ -183,7 +183,7 @@ impl Pipe {
             content_type: None,
             key: None,
             headers: Vec::new(),
-            body: line,
+            body: line.into(),
         };
         match &mut self.ends {
             Ends::Tcp(wire) => {
@@ -207,7 +207,10 @@ impl Pipe {
                 connection.send(kind, line);
                 Ok(())
             }
-            Ends::Pogu(link) => link.send(&publish),
+            Ends::Pogu(link) => {
+                link.send(&publish);
+                Ok(())
+            }
             Ends::PoguUdp(link) => link.say(&self.plan, &publish).await,
             Ends::Stomp(link) => {
                 link.send(line);

@@ -359,8 +359,7 @@ fn heard(told: Answer<'_>) -> Result<Heard, Error> {
                 cursor: cursor.into_owned(),
                 time: None,
                 event: headers.value("event").map(|event| event.into_owned()),
-                content_type: content_type
-                    .map_or_else(|| "text/plain".to_owned(), |given| given.into_owned()),
+                content_type: content_type.map(|given| given.into_owned()),
                 headers: given,
                 body: Bytes::copy_from_slice(body),
             };

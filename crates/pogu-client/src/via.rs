@@ -29,8 +29,7 @@ pub enum Via {
     /// `?transport=polling,websocket` it begins on polls and goes over to a WebSocket if one gets through, as `socket.io-client` does.
     SocketIo,
     /// The pogu dialect over SockJS: over a WebSocket, or responses where none gets through, as
-    /// [`Options::sockjs_transport`](crate::Options::sockjs_transport) says. It carries text alone: what is binary comes, and cannot be
-    /// published.
+    /// [`Options::sockjs_transport`](crate::Options::sockjs_transport) says. It carries text alone, and what is binary in base64.
     SockJs,
     /// What works best: subscribing tries WebSocket, stream, long poll, poll and SockJS in this order, publishing is HTTP.
     Auto,

@@ -48,7 +48,7 @@ pub(crate) enum Form {
 pub(crate) enum Said {
     /// A body; what is no text as a data URL (RFC 2397).
     Body,
-    /// A pogu `MSG`, in which the same goes for the body.
+    /// A pogu `MSG`; what is no text in base64.
     Pogu,
     /// A STOMP MESSAGE. Its body is text.
     Stomp(stomp::Version),
@@ -229,25 +229,29 @@ fn pogu_message(message: &Message, out: &mut Vec<u8>) {
         (Kind::Text, "text/plain") => None,
         (_, other) => Some(other),
     };
-    pogu_line(message, content_type, &message.body, out);
-}
-
-/// The same where there is only text. A data URL names the type itself.
-fn pogu_text(message: &Message, out: &mut Vec<u8>) {
-    match text_body(message) {
-        Cow::Borrowed(_) => pogu_message(message, out),
-        Cow::Owned(url) => pogu_line(message, None, url.as_bytes(), out),
-    }
-}
-
-fn pogu_line(message: &Message, content_type: Option<&str>, body: &[u8], out: &mut Vec<u8>) {
     pogu::message(
         &message.topic,
         CursorText::new(message.cursor).as_str(),
         message.event.as_deref(),
         content_type,
         message.first_headers(),
-        body,
+        &message.body,
+        out,
+    );
+}
+
+/// The same where there is only text: what is none is in base64, which its head says.
+fn pogu_text(message: &Message, out: &mut Vec<u8>) {
+    if message.kind != Kind::Binary {
+        return pogu_message(message, out);
+    }
+    pogu::message_in_base64(
+        &message.topic,
+        CursorText::new(message.cursor).as_str(),
+        message.event.as_deref(),
+        Some(message.content_type()),
+        message.first_headers(),
+        &message.body,
         out,
     );
 }
@@ -263,7 +267,9 @@ fn text_body(message: &Message) -> Cow<'_, str> {
 fn sse_event(message: &Message, out: &mut Vec<u8>) {
     let cursor = CursorText::new(message.cursor);
     let event = message.event.as_deref();
-    sse::event(Some(cursor.as_str()), event, &text_body(message), out);
+    // Says that the data is a data URL: text may look like one.
+    let binary = (message.kind == Kind::Binary).then(|| message.content_type());
+    sse::event(Some(cursor.as_str()), event, binary, &text_body(message), out);
 }
 
 /// A cursor as text, without an allocation.

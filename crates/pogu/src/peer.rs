@@ -257,7 +257,7 @@ impl Peer {
         match (&self.carrier, &self.dialect) {
             (Carrier::Sse { .. }, _) => {
                 let data = gap_json(selector, missed);
-                sse::event(None, Some("gap"), &data, &mut self.out);
+                sse::event(None, Some("gap"), None, &data, &mut self.out);
             }
             (Carrier::JsonLines { .. }, _) => {
                 self.out.extend_from_slice(gap_json(selector, missed).as_bytes());

@@ -28,7 +28,7 @@ impl PoguLink {
             echo: true,
             token: None,
         };
-        let seq = conversation.send(&subscribe)?;
+        let seq = conversation.send(&subscribe);
         let mut waiting = VecDeque::new();
         let limit = plan.options.connect_timeout;
         let answered = async {
@@ -73,8 +73,8 @@ impl PoguLink {
     }
 
     /// Says a command besides, whose answer is only heard if it is a refusal.
-    pub(crate) fn send(&mut self, command: &Command<'_>) -> Result<(), Error> {
-        self.conversation.send(command).map(drop)
+    pub(crate) fn send(&mut self, command: &Command<'_>) {
+        self.conversation.send(command);
     }
 
     /// Bytes that wait to be written.

@@ -49,13 +49,10 @@ fn step(event: Event<'_>, pattern: &str) -> Step {
     {
         return Step::Gap(gap);
     }
-    // Events carry no content type; only a binary body, which rides as a data URL, has one.
-    let (content_type, body) = parse_data_url(event.data).unwrap_or_else(|| {
-        (
-            "text/plain".to_owned(),
-            Bytes::copy_from_slice(event.data.as_bytes()),
-        )
-    });
+    // Only a binary body has a type, which says that it rides as a data URL.
+    let content_type = event.content_type.map(str::to_owned);
+    let binary = content_type.as_ref().and_then(|_| parse_data_url(event.data));
+    let body = binary.unwrap_or_else(|| Bytes::copy_from_slice(event.data.as_bytes()));
     Step::Message(Message {
         topic: pattern.to_owned(),
         cursor: event.id.to_owned(),

@@ -34,7 +34,7 @@ pub(super) fn command<'a>(draft: &'a Draft, key: &'a str) -> Command<'a> {
         content_type: draft.content_type.as_deref().map(Cow::Borrowed),
         key: Some(Cow::Borrowed(key)),
         headers: Vec::new(),
-        body: &draft.body,
+        body: (&*draft.body).into(),
     }
 }
 
@@ -59,13 +59,9 @@ impl Line {
     }
 
     /// Says a message and returns its number. It is written while [`Line::next`] waits.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be said this way, and nothing was.
-    pub(super) fn send(&mut self, draft: &Draft, key: &str) -> Result<u64, Error> {
-        Ok(match self {
-            Line::Pogu(conversation) => conversation.send(&command(draft, key))?,
+    pub(super) fn send(&mut self, draft: &Draft, key: &str) -> u64 {
+        match self {
+            Line::Pogu(conversation) => conversation.send(&command(draft, key)),
             Line::Stomp { conversation, sent } => {
                 *sent += 1;
                 let mut headers = vec![("idempotency-key", key)];
@@ -81,7 +77,7 @@ impl Line {
                 *sent
             }
             Line::SocketIo(conversation) => conversation.publish(draft, Some(key)),
-        })
+        }
     }
 
     /// Bytes that wait to be written.

@@ -129,10 +129,8 @@ impl PipelinedPublisher {
     }
 
     fn say(&mut self, line: &mut Line, job: Job) {
-        match line.send(&job.draft, &job.key) {
-            Ok(seq) => self.in_flight.push_back((seq, job)),
-            Err(error) => job.tell(Err(error)),
-        }
+        let seq = line.send(&job.draft, &job.key);
+        self.in_flight.push_back((seq, job));
     }
 
     /// Hears the last answers.

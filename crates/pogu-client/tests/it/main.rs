@@ -45,6 +45,9 @@ const RELIABLE: [Via; 9] = [
 /// Longer than anything here takes; a test that waits so long fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Text that looks like what bytes are in a carrier of text.
+const LOOKS_BINARY: &[u8] = b"data:text/plain;base64,QQ==";
+
 /// Times that suit tests: short waits, and a patience that a busy machine does not use up.
 fn options() -> Options {
     Options {

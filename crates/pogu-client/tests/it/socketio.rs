@@ -90,7 +90,11 @@ async fn each_body_crosses_as_it_is() {
                     let message = pass(&mut publisher, &mut subscriber, draft).await;
                     let shown = String::from_utf8_lossy(&body[..body.len().min(100)]);
                     assert!(message.body == body, "{recovery} {scheme} {via}: {shown}");
-                    assert_eq!(message.content_type, told, "{recovery} {scheme} {via}: {shown}");
+                    assert_eq!(
+                        message.content_type.as_deref(),
+                        Some(told),
+                        "{recovery} {scheme} {via}: {shown}"
+                    );
                     assert_eq!(message.event, None, "{recovery} {scheme} {via}: {shown}");
                 }
             }

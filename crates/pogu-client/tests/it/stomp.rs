@@ -105,8 +105,8 @@ async fn both_carriers_bring_the_same_message() {
                     "text/plain"
                 };
                 assert_eq!(
-                    message.content_type,
-                    content_type.unwrap_or(kind),
+                    message.content_type.as_deref(),
+                    content_type.or(Some(kind)),
                     "{scheme} {name}"
                 );
             }

@@ -5,8 +5,8 @@ use std::io::Write;
 use super::SyntaxError;
 use super::error::culprit;
 use super::words::{
-    Headers, Unit, Words, add_header, number, put_argument, put_body, put_header, put_number, put_text,
-    put_value, put_words, split, text,
+    Headers, Unit, Words, add_header, flag, meant, number, put_argument, put_base64, put_body, put_header,
+    put_number, put_text, put_value, put_words, split, text,
 };
 
 /// Appends `OK`: the command number `seq` of the conversation is done. The cursor is where a message of `PUB` is or where a `SUB` begins,
@@ -74,6 +74,33 @@ pub fn message<'h>(
     body: &[u8],
     out: &mut Vec<u8>,
 ) {
+    put_message(topic, cursor, event, content_type, headers, out);
+    put_body(body, out);
+}
+
+/// Appends `MSG` with its body in base64, so that it is UTF-8 whatever `body` is.
+pub fn message_in_base64<'h>(
+    topic: &str,
+    cursor: &str,
+    event: Option<&str>,
+    content_type: Option<&str>,
+    headers: impl IntoIterator<Item = (&'h str, &'h str)>,
+    body: &[u8],
+    out: &mut Vec<u8>,
+) {
+    put_message(topic, cursor, event, content_type, headers, out);
+    put_base64(body, out);
+}
+
+/// Appends `MSG` without its body.
+fn put_message<'h>(
+    topic: &str,
+    cursor: &str,
+    event: Option<&str>,
+    content_type: Option<&str>,
+    headers: impl IntoIterator<Item = (&'h str, &'h str)>,
+    out: &mut Vec<u8>,
+) {
     out.extend_from_slice(b"MSG");
     put_argument(topic, out);
     put_value("cursor", cursor, out);
@@ -86,7 +113,6 @@ pub fn message<'h>(
     for (name, value) in headers {
         put_header(name, value, out);
     }
-    put_body(body, out);
 }
 
 /// What a server says.
@@ -114,8 +140,8 @@ pub enum Answer<'a> {
         content_type: Option<Cow<'a, str>>,
         /// Its headers.
         headers: Headers<'a>,
-        /// Its body.
-        body: &'a [u8],
+        /// Its body, as it is meant.
+        body: Cow<'a, [u8]>,
     },
     /// `ERR`: something could not be done.
     Error {
@@ -173,11 +199,13 @@ pub fn parse_answer(answer: &[u8]) -> Result<Answer<'_>, SyntaxError> {
             let topic = argument(&mut words, "MSG", "a topic")?;
             let (mut cursor, mut event, mut content_type) = (None, None, None);
             let mut headers = Headers::new();
+            let mut is_base64 = false;
             for (key, value) in words.filter_map(|word| word.split_once('=')) {
                 match key {
                     "cursor" => cursor = Some(value),
                     "event" => event = Some(text("event", value)?),
                     "type" => content_type = Some(text("type", value)?),
+                    "base64" => is_base64 = flag("base64", value)?,
                     _ => {
                         if let Some(name) = key.strip_prefix("header.") {
                             add_header(&mut headers, name, value)?;
@@ -196,7 +224,7 @@ pub fn parse_answer(answer: &[u8]) -> Result<Answer<'_>, SyntaxError> {
                 event,
                 content_type,
                 headers,
-                body,
+                body: meant(body, is_base64)?,
             })
         }
         "ERR" => {

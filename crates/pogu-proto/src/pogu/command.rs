@@ -3,7 +3,8 @@ use std::borrow::Cow;
 use super::SyntaxError;
 use super::error::culprit;
 use super::words::{
-    Headers, Unit, Words, add_header, put_argument, put_body, put_header, put_text, put_value, split, text,
+    Headers, Unit, Words, add_header, flag, meant, put_argument, put_base64, put_body, put_header, put_text,
+    put_value, split, text,
 };
 
 /// What a client says.
@@ -39,8 +40,8 @@ pub enum Command<'a> {
         key: Option<Cow<'a, str>>,
         /// `header.NAME=`: the headers.
         headers: Headers<'a>,
-        /// The body.
-        body: &'a [u8],
+        /// The body, as it is meant.
+        body: Cow<'a, [u8]>,
     },
     /// `AUTH`: show a token.
     Auth {
@@ -79,6 +80,7 @@ pub fn parse(command: &[u8]) -> Result<Command<'_>, SyntaxError> {
             content_type,
             key,
             headers,
+            base64,
             ..
         } = fields;
         return Ok(Command::Publish {
@@ -87,7 +89,7 @@ pub fn parse(command: &[u8]) -> Result<Command<'_>, SyntaxError> {
             content_type,
             key,
             headers,
-            body,
+            body: meant(body, base64.unwrap_or_default())?,
         });
     }
     if body.is_some() {
@@ -119,6 +121,19 @@ impl Command<'_> {
     ///
     /// White space and control characters in a topic, pattern or token, and an empty one, are written so that the server refuses them.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        self.put(put_body, out);
+    }
+
+    /// The same in UTF-8, whatever the body is: one that is not is written in base64.
+    pub fn encode_text(&self, out: &mut Vec<u8>) {
+        let put_text = |body: &[u8], out: &mut Vec<u8>| match simdutf8::basic::from_utf8(body) {
+            Ok(_) => put_body(body, out),
+            Err(_) => put_base64(body, out),
+        };
+        self.put(put_text, out);
+    }
+
+    fn put(&self, put_body: impl FnOnce(&[u8], &mut Vec<u8>), out: &mut Vec<u8>) {
         match self {
             Self::Subscribe {
                 pattern,
@@ -222,7 +237,7 @@ impl Verb {
     /// The keys that it takes, in words.
     fn keys(self) -> &'static str {
         match self {
-            Self::Pub => "event, type, key, header.NAME and len",
+            Self::Pub => "event, type, key, header.NAME, len and base64",
             Self::Sub => "after, echo and token",
             Self::Unsub => "token",
             Self::Auth | Self::Ping | Self::Quit => "none",
@@ -239,6 +254,7 @@ struct Fields<'a> {
     content_type: Option<Cow<'a, str>>,
     key: Option<Cow<'a, str>>,
     headers: Headers<'a>,
+    base64: Option<bool>,
 }
 
 impl<'a> Fields<'a> {
@@ -258,6 +274,7 @@ impl<'a> Fields<'a> {
                 (Verb::Pub, key) if key.starts_with("header.") => {
                     add_header(&mut fields.headers, &key["header.".len()..], value)?;
                 }
+                (Verb::Pub, "base64") => set(&mut fields.base64, "base64", flag("base64", value)?)?,
                 // It was met already, where the body was found.
                 (Verb::Pub, "len") => {}
                 _ => {
@@ -278,13 +295,5 @@ fn set<T>(field: &mut Option<T>, key: &'static str, value: T) -> Result<(), Synt
     match field.replace(value) {
         None => Ok(()),
         Some(_) => Err(SyntaxError::Repeated(key)),
-    }
-}
-
-fn flag(key: &'static str, value: &str) -> Result<bool, SyntaxError> {
-    match value {
-        "0" => Ok(false),
-        "1" => Ok(true),
-        _ => Err(SyntaxError::Value { key, what: "0 or 1" }),
     }
 }

@@ -59,6 +59,9 @@ pub enum SyntaxError {
     /// A body where none belongs.
     #[error("{0} takes no body")]
     Body(&'static str),
+    /// `base64=1`, and the body is none.
+    #[error("with `base64=1` the body is base64 with its padding and nothing else: base64=1 :AP8=")]
+    Base64,
     /// `len` and the body do not agree.
     #[error(
         "`len=` needs the number of bytes of the body, which stands after ` :` with nothing but a line end behind it"
@@ -73,7 +76,7 @@ impl SyntaxError {
             Self::Empty | Self::Verb(_) | Self::Answer(_) => "bad-verb",
             Self::Characters | Self::Argument { .. } | Self::Word(_) => "bad-argument",
             Self::Key { .. } | Self::Repeated(_) | Self::Headers | Self::Value { .. } => "bad-argument",
-            Self::NoBody(_) | Self::Body(_) => "bad-body",
+            Self::NoBody(_) | Self::Body(_) | Self::Base64 => "bad-body",
             Self::Length => "bad-length",
         }
     }

@@ -24,12 +24,14 @@
 //!
 //! commands    SUB pattern     after= echo=0|1 token=                no body
 //!             UNSUB pattern   token=                                no body
-//!             PUB topic       event= type= key= header.*= len=      body, perhaps empty
+//!             PUB topic       event= type= key= header.*=           body, perhaps empty
+//!                             len= base64=1
 //!             AUTH token                                            no body
 //!             PING
 //!             QUIT
 //! answers     OK              seq= cursor= token=                   a first answer over UDP may have no seq, being that short
-//!             MSG topic       cursor= event= type= header.*= len=   body
+//!             MSG topic       cursor= event= type= header.*=        body
+//!                             len= base64=1
 //!             ERR name        seq=                                  body: why, in one line of text
 //!             GAP pattern                                           body: how many messages are gone, when known, in words
 //!             PONG
@@ -46,6 +48,8 @@
 //! - The body begins after the first `:` that begins a word. Without `len` it runs to the end of the line, message or datagram, less
 //!   its EOL; with `len=N` it is `N` bytes of any kind and nothing but one EOL follows. Writers give `len` to a body that holds LF, CR or NUL
 //!   or is not UTF-8. `PUB` wants its `:` even for an empty body, as otherwise `PUB :hello` would publish nothing to `:hello`.
+//! - With `base64=1` the body is written in base64 (RFC 4648 §4), and what it means is those bytes. Writers do so with bytes that are not
+//!   UTF-8 where the carrier has nothing but text, as SockJS has.
 //! - A line that is empty or blank is passed over on TCP. A line that its stream ends in is not a command.
 //! - A `len` that cannot be followed ends the connection: what was meant as a body would be read as commands.
 //! - Whoever answers datagrams looks at [`is_answer`] first: an answer is never answered, or two servers could be set to talk to each
@@ -58,7 +62,7 @@ mod decoder;
 mod error;
 mod words;
 
-pub use answer::{Answer, bye, error, gap, is_answer, message, ok, parse_answer, pong};
+pub use answer::{Answer, bye, error, gap, is_answer, message, message_in_base64, ok, parse_answer, pong};
 pub use command::{Command, parse};
 pub use decoder::{Decoder, Limits, Violation};
 pub use error::SyntaxError;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use memchr::memchr_iter;
 
 use super::SyntaxError;
@@ -223,6 +225,31 @@ pub(super) fn put_body(body: &[u8], out: &mut Vec<u8>) {
     }
     out.extend_from_slice(b" :");
     out.extend_from_slice(body);
+}
+
+/// Appends a body in base64.
+pub(super) fn put_base64(body: &[u8], out: &mut Vec<u8>) {
+    put_value("base64", "1", out);
+    out.extend_from_slice(b" :");
+    out.extend_from_slice(STANDARD.encode(body).as_bytes());
+}
+
+/// A body as it was meant.
+pub(super) fn meant(body: &[u8], is_base64: bool) -> Result<Cow<'_, [u8]>, SyntaxError> {
+    if !is_base64 {
+        return Ok(Cow::Borrowed(body));
+    }
+    let decoded = STANDARD.decode(body);
+    decoded.map(Cow::Owned).map_err(|_| SyntaxError::Base64)
+}
+
+/// Reads a value that is `0` or `1`.
+pub(super) fn flag(key: &'static str, value: &str) -> Result<bool, SyntaxError> {
+    match value {
+        "0" => Ok(false),
+        "1" => Ok(true),
+        _ => Err(SyntaxError::Value { key, what: "0 or 1" }),
+    }
 }
 
 /// Appends a body of words, in one line whatever they hold; none when there are no words.

@@ -11,13 +11,24 @@ use crate::{Reader, TooLong};
 /// Appends one event.
 ///
 /// `data` is written as one line for each of its own, however they end; a reader joins them with LF. Empty data is an event with
-/// an empty string. A line break or NUL in `id` or `event`, which would begin another field or be ignored, is left out.
-pub fn event(id: Option<&str>, event: Option<&str>, data: &str, out: &mut Vec<u8>) {
+/// an empty string. A line break or NUL in the other fields, which would begin another field or be ignored, is left out.
+///
+/// `content_type` is a field `type`, which the standard does not know and an EventSource passes over.
+pub fn event(
+    id: Option<&str>,
+    event: Option<&str>,
+    content_type: Option<&str>,
+    data: &str,
+    out: &mut Vec<u8>,
+) {
     if let Some(id) = id {
         field(b"id: ", id, out);
     }
     if let Some(event) = event {
         field(b"event: ", event, out);
+    }
+    if let Some(content_type) = content_type {
+        field(b"type: ", content_type, out);
     }
     let mut rest = data.as_bytes();
     loop {
@@ -57,6 +68,8 @@ pub struct Event<'a> {
     pub id: &'a str,
     /// The event name, when there is one; an EventSource dispatches `message` otherwise.
     pub event: Option<&'a str>,
+    /// The field `type`, of which an EventSource knows nothing.
+    pub content_type: Option<&'a str>,
     /// The data lines, joined with LF.
     pub data: &'a str,
 }
@@ -71,6 +84,7 @@ pub struct Decoder {
     /// Of the event that is being read.
     data: String,
     name: String,
+    content_type: String,
     id: String,
     last_id: String,
     retry: Option<u64>,
@@ -78,7 +92,7 @@ pub struct Decoder {
     after_cr: bool,
     /// The first line is behind, and with it a byte order mark.
     begun: bool,
-    /// `data` and `name` were lent out as an event.
+    /// `data`, `name` and `content_type` were lent out as an event.
     lent: bool,
 }
 
@@ -111,6 +125,7 @@ impl Decoder {
         if std::mem::take(&mut self.lent) {
             self.data.clear();
             self.name.clear();
+            self.content_type.clear();
         }
         while let Some(first) = input.rest().first() {
             if std::mem::take(&mut self.after_cr) && *first == b'\n' {
@@ -154,6 +169,7 @@ impl Decoder {
             self.last_id.clone_from(&self.id);
             if self.data.is_empty() {
                 self.name.clear();
+                self.content_type.clear();
             }
             return !self.data.is_empty();
         }
@@ -168,6 +184,7 @@ impl Decoder {
                 self.data.push('\n');
             }
             b"event" => text(value).as_ref().clone_into(&mut self.name),
+            b"type" => text(value).as_ref().clone_into(&mut self.content_type),
             b"id" if !value.contains(&0) => text(value).as_ref().clone_into(&mut self.id),
             b"retry" if value.iter().all(u8::is_ascii_digit) => {
                 self.retry = text(value).parse().ok().or(self.retry);
@@ -182,6 +199,7 @@ impl Decoder {
         Event {
             id: &self.last_id,
             event: Some(self.name.as_str()).filter(|name| !name.is_empty()),
+            content_type: Some(self.content_type.as_str()).filter(|given| !given.is_empty()),
             data: self.data.strip_suffix('\n').unwrap_or(&self.data),
         }
     }

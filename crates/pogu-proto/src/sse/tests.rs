@@ -170,13 +170,16 @@ fn limits_at_their_edge() {
 #[test]
 fn what_is_written() {
     let mut out = Vec::new();
-    event(Some("k3f-18"), Some("greet"), "hello world", &mut out);
+    event(Some("k3f-18"), Some("greet"), None, "hello world", &mut out);
     assert_eq!(out, b"id: k3f-18\nevent: greet\ndata: hello world\n\n");
     out.clear();
-    event(None, None, "", &mut out);
+    event(None, None, None, "", &mut out);
     assert_eq!(out, b"data: \n\n");
     out.clear();
-    event(None, None, "a\rb\r\nc\n\nd\n", &mut out);
+    event(None, None, Some("image/png"), "data:,", &mut out);
+    assert_eq!(out, b"type: image/png\ndata: data:,\n\n");
+    out.clear();
+    event(None, None, None, "a\rb\r\nc\n\nd\n", &mut out);
     assert_eq!(out, b"data: a\ndata: b\ndata: c\ndata: \ndata: d\ndata: \n\n");
     out.clear();
     comment("", &mut out);
@@ -185,9 +188,32 @@ fn what_is_written() {
 }
 
 #[test]
+fn a_type_is_of_one_event() {
+    let stream = b"type: a\n\ndata: 1\n\ntype: b\ndata: 2\n\ndata: 3\n\n";
+    every_cut(stream, |pieces| {
+        let mut decoder = Decoder::new("");
+        let (types, error) = drive(pieces, |input| {
+            let event = decoder.next(1024, input)?;
+            Ok::<_, TooLong>(event.map(|event| event.content_type.map(str::to_owned)))
+        });
+        assert_eq!(
+            (types, error),
+            (vec![None, Some("b".to_owned()), None], None),
+            "{pieces:?}"
+        );
+    });
+}
+
+#[test]
 fn names_cannot_begin_a_field_or_an_event() {
     let mut out = Vec::new();
-    event(Some("1\n\ndata: x\r\0"), Some("a\r\ndata: y\n\n"), "b", &mut out);
+    event(
+        Some("1\n\ndata: x\r\0"),
+        Some("a\r\ndata: y\n\n"),
+        Some("t\ndata: z"),
+        "b",
+        &mut out,
+    );
     comment("c\n\ndata: z\n\n", &mut out);
     check(&out, &[("1data: x", "adata: y", "b")], "1data: x");
 }
@@ -202,7 +228,7 @@ proptest! {
         let mut expected = Vec::new();
         let clean = |text: &str| text.replace(['\r', '\n', '\0'], "");
         for (id, name, data) in &events {
-            event(Some(id), Some(name), data, &mut stream);
+            event(Some(id), Some(name), None, data, &mut stream);
             comment(data, &mut stream);
             let data = data.replace("\r\n", "\n").replace('\r', "\n");
             expected.push((clean(id), Some(clean(name)).filter(|name| !name.is_empty()), data));

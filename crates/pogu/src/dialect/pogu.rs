@@ -164,7 +164,7 @@ impl Speaker<'_> {
                     return self.refuse(talk, "too-large", "the body is above the limit of a message");
                 }
                 self.core.counters.received(self.way, body.len());
-                let (kind, body) = json::classify(content_type.as_deref(), body);
+                let (kind, body) = json::classify(content_type.as_deref(), &body);
                 let mut draft = Draft::new(topic, kind, body);
                 draft.content_type = content_type
                     .filter(|given| *given != kind.content_type())

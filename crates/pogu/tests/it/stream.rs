@@ -70,7 +70,14 @@ fn events_have_names_cursors_and_lines() {
     let data: Vec<_> = fields.iter().filter(|field| field.starts_with("data")).collect();
     assert_eq!(data, ["data: one", "data: two", "data: three"]);
     server.ask("POST /topics/a HTTP/1.1\nContent-Type: image/png", b"\x89PNG");
-    assert_eq!(event(&mut http)[1], "data: data:image/png;base64,iVBORw==");
+    let fields = event(&mut http);
+    assert_eq!(
+        fields[1..],
+        ["type: image/png", "data: data:image/png;base64,iVBORw=="]
+    );
+    // Text that looks like one is text.
+    server.ask("POST /topics/a HTTP/1.1", b"data:text/plain;base64,QQ==");
+    assert_eq!(event(&mut http)[1..], ["data: data:text/plain;base64,QQ=="]);
 }
 
 #[test]

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use super::{body, word};
 use crate::pogu::{
-    Answer, HEADERS_MAX, SyntaxError, bye, error, gap, is_answer, message, ok, parse_answer, pong,
+    Answer, HEADERS_MAX, SyntaxError, bye, error, gap, is_answer, message, message_in_base64, ok,
+    parse_answer, pong,
 };
 
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
@@ -52,6 +53,10 @@ fn what_is_written() {
     assert_eq!(
         written(|out| message("blob", "k3f-19", None, Some("image/png"), [], b"\x89PNG\r\n", out)),
         "MSG blob cursor=k3f-19 type=image/png len=6 :\\x89PNG\\r\\n"
+    );
+    assert_eq!(
+        written(|out| message_in_base64("blob", "k3f-19", None, Some("image/png"), [], b"\0\xFF", out)),
+        "MSG blob cursor=k3f-19 type=image/png base64=1 :AP8="
     );
 }
 
@@ -255,7 +260,15 @@ proptest! {
         line.extend_from_slice(eol.as_bytes());
         let (event, content_type) = (event.map(Cow::Owned), content_type.map(Cow::Owned));
         let headers = headers.into_iter().map(|(name, value)| (Cow::Owned(name), Cow::Owned(value))).collect();
-        let expected = Answer::Message { topic: &topic, cursor: &cursor, event, content_type, headers, body: &body };
+        let expected = Answer::Message { topic: &topic, cursor: &cursor, event, content_type, headers, body: (&body).into() };
+        prop_assert_eq!(parse_answer(&line), Ok(expected.clone()));
+        let Answer::Message { event, content_type, headers, .. } = &expected else {
+            return Err(TestCaseError::fail("no message"));
+        };
+        let lent = headers.iter().map(|(name, value)| (&**name, &**value));
+        line.clear();
+        message_in_base64(&topic, &cursor, event.as_deref(), content_type.as_deref(), lent, &body, &mut line);
+        prop_assert!(str::from_utf8(&line).is_ok());
         prop_assert_eq!(parse_answer(&line), Ok(expected));
     }
 

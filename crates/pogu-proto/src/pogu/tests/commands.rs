@@ -33,7 +33,7 @@ fn publish<'a>(
         content_type,
         key: None,
         headers: Vec::new(),
-        body,
+        body: body.into(),
     }
 }
 
@@ -72,6 +72,12 @@ fn commands() {
             b"PUB blob len=5 type=image/png :\0\r\n:\xFF",
             publish("blob", None, Some("image/png"), b"\0\r\n:\xFF"),
         ),
+        (
+            b"PUB blob type=image/png base64=1 :AP8=\r\n",
+            publish("blob", None, Some("image/png"), b"\0\xFF"),
+        ),
+        (b"PUB a base64=1 :", publish("a", None, None, b"")),
+        (b"PUB a base64=0 :AP8=", publish("a", None, None, b"AP8=")),
         (b"AUTH a=b:c%41", Command::Auth { token: "a=b:c%41" }),
         (b"PING", Command::Ping),
         (b"quit", Command::Quit),
@@ -147,7 +153,7 @@ fn values_are_free_text() {
             content_type: text.clone(),
             key: text,
             headers: Vec::new(),
-            body: b"",
+            body: b"".into(),
         };
         assert_eq!(parse(line.as_bytes()), Ok(expected), "{line}");
     }
@@ -224,6 +230,11 @@ fn refusals_name_what_is_wrong() {
         (b"PUB a", "bad-body", "` :`"),
         (b"PUB a event=x", "bad-body", "PUB needs a body"),
         (b"SUB a :x", "bad-body", "SUB takes no body"),
+        (b"PUB a base64=1 :AP8", "bad-body", "`base64=1`"),
+        (b"PUB a base64=1 :AP8=\n\n", "bad-body", "`base64=1`"),
+        (b"PUB a base64=1 :data:,", "bad-body", "`base64=1`"),
+        (b"PUB a base64=yes :", "bad-argument", "`base64=` needs 0 or 1"),
+        (b"SUB a base64=1", "bad-argument", "SUB takes no `base64=`"),
         (b"PING x :y", "bad-argument", "`x`"),
         (b"PUB a len=2 :x", "bad-length", "`len=`"),
         (b"PUB a len=1 :xy", "bad-length", "`len=`"),
@@ -325,10 +336,14 @@ proptest! {
         let (event, content_type, key) = (event.map(Cow::Owned), content_type.map(Cow::Owned), key.map(Cow::Owned));
         let headers = headers.into_iter().take(HEADERS_MAX);
         let headers = headers.map(|(name, value)| (Cow::Owned(name), Cow::Owned(value))).collect();
-        let command = Command::Publish { topic: &topic, event, content_type, key, headers, body: &body };
+        let command = Command::Publish { topic: &topic, event, content_type, key, headers, body: (&body).into() };
         let mut line = Vec::new();
         command.encode(&mut line);
         line.extend_from_slice(eol.as_bytes());
+        prop_assert_eq!(parse(&line), Ok(command.clone()));
+        line.clear();
+        command.encode_text(&mut line);
+        prop_assert!(str::from_utf8(&line).is_ok());
         prop_assert_eq!(parse(&line), Ok(command));
     }
 
@@ -358,10 +373,11 @@ proptest! {
         let mut line = Vec::new();
         publish(&topic, None, None, b"x").encode(&mut line);
         prop_assert!(!line.contains(&b'\n') && !line.contains(&b'\r'));
-        let Ok(Command::Publish { topic: read, event: None, content_type: None, key: None, body: b"x", .. }) = parse(&line)
+        let Ok(Command::Publish { topic: read, event: None, content_type: None, key: None, body, .. }) = parse(&line)
         else {
             return Err(TestCaseError::fail(line.escape_ascii().to_string()));
         };
+        prop_assert_eq!(&*body, b"x");
         prop_assert!(read == topic || read.contains('/'));
     }
 

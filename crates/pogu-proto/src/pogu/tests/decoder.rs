@@ -237,7 +237,7 @@ proptest! {
         let mut expected = Vec::new();
         for (topic, event, body, crlf) in &commands {
             let event = event.as_deref().map(Into::into);
-            let command = Command::Publish { topic, event, content_type: None, key: None, headers: Vec::new(), body };
+            let command = Command::Publish { topic, event, content_type: None, key: None, headers: Vec::new(), body: body.into() };
             command.encode(&mut stream);
             stream.extend_from_slice(if *crlf { b"\r\n" } else { b"\n" });
             expected.push(Ok(command));

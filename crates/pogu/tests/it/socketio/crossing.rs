@@ -99,7 +99,15 @@ fn what_a_client_emits_reaches_the_others() {
             assert_eq!(socket.hear(), case.websocket);
             let mut fields = event(&mut stream);
             fields.retain(|field| !field.starts_with("id: "));
-            assert_eq!(fields, ["event: say".into(), format!("data: {}", case.sse)]);
+            let binary = matches!(case.websocket, Heard::Binary(_));
+            let kind = binary.then(|| "type: application/octet-stream".to_owned());
+            let data = format!("data: {}", case.sse);
+            let expected: Vec<_> = ["event: say".to_owned()]
+                .into_iter()
+                .chain(kind)
+                .chain([data])
+                .collect();
+            assert_eq!(fields, expected);
             let polled = server.get("/topics/a?after=last:1").json();
             let message = &polled["messages"][0];
             assert_eq!(message["event"], "say");

@@ -289,7 +289,7 @@ fn messages_cross_between_all_ways() {
 }
 
 #[test]
-fn what_is_no_text_is_a_data_url() {
+fn what_is_no_text_is_a_data_url_and_in_commands_base64() {
     let server = serve("", &[]);
     for transport in Transport::ALL {
         let topic = transport.name();
@@ -299,20 +299,31 @@ fn what_is_no_text_is_a_data_url() {
         pogu.hear();
         let post = format!("POST /topics/{topic} HTTP/1.1\nContent-Type: image/png");
         assert_eq!(server.ask(&post, b"\x89PNG").status, 200);
-        Socket::open(&server, &format!("/topics/{topic}?echo=0")).say_bytes(b"bin");
-        let mut producer = Stomp::new(&server);
-        producer.send(&format!("/topic/{topic}"), b"\xff");
-        for (url, is_either) in [
-            ("data:image/png;base64,iVBORw==", false),
-            ("data:application/octet-stream;base64,Ymlu", true),
-            ("data:application/octet-stream;base64,/w==", true),
-        ] {
+        let hear = |plain: &mut SockJs, pogu: &mut SockJs, content_type: &str, base64: &str| {
             let (heard, line) = (plain.hear(), pogu.hear());
-            assert!(line.ends_with(&heard) && !line.contains("type="), "{line}");
-            assert!(
-                heard == url || is_either && heard.starts_with("data:application/"),
-                "{heard}"
-            );
-        }
+            assert_eq!(heard, format!("data:{content_type};base64,{base64}"));
+            let end = format!(" type={content_type} base64=1 :{base64}");
+            assert!(line.ends_with(&end), "{line}");
+        };
+        hear(&mut plain, &mut pogu, "image/png", "iVBORw==");
+        Socket::open(&server, &format!("/topics/{topic}?echo=0")).say_bytes(b"bin");
+        hear(&mut plain, &mut pogu, "application/octet-stream", "Ymlu");
+        // And up, where only the mark says so.
+        pogu.say(&format!("PUB {topic} type=image/png base64=1 :/w=="));
+        let answer = pogu.hear();
+        assert!(answer.starts_with("OK seq=2 "), "{answer}");
+        hear(&mut plain, &mut pogu, "image/png", "/w==");
+        let text = "data:image/png;base64,/w==";
+        pogu.say(&format!("PUB {topic} :{text}"));
+        pogu.hear();
+        assert_eq!(plain.hear(), text);
+        assert!(pogu.hear().ends_with(&format!(" :{text}")));
+        plain.say(text);
+        assert_eq!(plain.hear(), text);
+        assert!(pogu.hear().ends_with(&format!(" :{text}")));
+        let last = server.get(&format!("/topics/{topic}?after=last:3")).json();
+        assert_eq!(last["messages"][0]["base64"], "/w==");
+        assert_eq!(last["messages"][1]["data"], text);
+        assert_eq!(last["messages"][2]["data"], text);
     }
 }
