@@ -1,12 +1,12 @@
 use std::io::{IsTerminal, Write};
 
-use pogu_client::{Call, Options, Pipe, Received, SockJsTransport, Target, Trace, TraceStep, Via};
+use pogu_client::{Call, Options, Pipe, Received, Scheme, SockJsTransport, Target, Trace, TraceStep, Via};
 use tokio::signal::ctrl_c;
 use tracing::{info, warn};
 
-use crate::exit::Exit;
+use crate::exit::{Exit, not_begun};
 use crate::output::Output;
-use crate::target::check_transport;
+use crate::target::{check_transport, transports, ways};
 use crate::{escape, input};
 
 /// Talk both ways with whatever a URL names
@@ -20,19 +20,18 @@ use crate::{escape, input};
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// tcp://HOST:PORT[/TOPIC], udp://HOST:PORT[/TOPIC], ws://HOST:PORT/PATH, http://HOST:PORT/topics/TOPIC, stomp://HOST:PORT/TOPIC or
-    /// socketio://HOST:PORT/NAMESPACE
+    /// tcp://HOST:PORT[/TOPIC], udp://HOST:PORT[/TOPIC], ws://HOST:PORT/PATH, http://HOST:PORT/topics/TOPIC, stomp://HOST:PORT/TOPIC,
+    /// socketio://HOST:PORT/NAMESPACE or sockjs://HOST:PORT/TOPIC
     url: Target,
 
     /// How messages come down an http URL: stream or sse. With stomp, any URL that names a topic speaks STOMP: over a WebSocket with
     /// http and ws, else over TCP. With socketio it speaks Socket.IO, with sockjs the pogu
-    /// dialect over SockJS
-    #[arg(long, value_name = "WAY", default_value = "stream")]
+    /// dialect over SockJS; an http URL that names no topic is then an endpoint, as http://HOST:PORT/pogu, and each line a message
+    #[arg(long, value_name = "WAY", default_value = "stream", value_parser = ways(&WAYS))]
     via: Via,
 
-    /// What carries sockjs: websocket, xhr-streaming, xhr-polling or eventsource [default: the first of websocket, xhr-streaming and
-    /// xhr-polling that gets through]
-    #[arg(long, value_name = "TRANSPORT")]
+    /// What carries sockjs [default: the first of websocket, xhr-streaming and xhr-polling that gets through]
+    #[arg(long, value_name = "TRANSPORT", value_parser = transports())]
     sockjs_transport: Option<SockJsTransport>,
 
     /// Print each step of every socket's life on standard error: socket, bind, connect, send, recv and close, with the time since
@@ -40,6 +39,9 @@ pub(crate) struct Args {
     #[arg(long)]
     trace: bool,
 }
+
+/// What there is to choose.
+const WAYS: [Via; 5] = [Via::Stream, Via::Sse, Via::Stomp, Via::SocketIo, Via::SockJs];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,10 +52,12 @@ Examples:
   pogu connect stomp://127.0.0.1:7070/chat
   pogu connect ws://127.0.0.1:7070/topics/chat --via stomp
   pogu connect socketio://127.0.0.1:7070/chat
-  pogu connect http://127.0.0.1:7070/topics/chat --via sockjs";
+  pogu connect sockjs://127.0.0.1:7070/chat
+  pogu connect http://127.0.0.1:7070/pogu --via sockjs";
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
-    check_transport(args.via, args.sockjs_transport)?;
+    let is_sockjs = args.via == Via::SockJs || args.url.scheme == Scheme::SockJs;
+    check_transport(is_sockjs, args.sockjs_transport)?;
     let trace = args.trace.then(|| Trace::new(print_step));
     let options = Options {
         trace,
@@ -61,7 +65,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         ..Options::default()
     };
     let mut pipe = tokio::select! {
-        pipe = Pipe::open(&args.url, args.via, options) => pipe?,
+        pipe = Pipe::open(&args.url, args.via, options) => pipe.map_err(not_begun)?,
         _ = ctrl_c() => return Ok(Exit::Interrupted),
     };
     info!("connected to {}", args.url);

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     run(cli).unwrap_or_else(|error| {
         complain(&error);
-        Exit::Failure.into()
+        exit::of(&error).into()
     })
 }
 

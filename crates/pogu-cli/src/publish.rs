@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pogu::config::parse_duration;
@@ -11,7 +11,7 @@ use tokio::signal::ctrl_c;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::exit::Exit;
+use crate::exit::{Exit, not_begun, require};
 use crate::input;
 use crate::output::Output;
 use crate::target::ServerArgs;
@@ -53,7 +53,7 @@ pub(crate) struct Args {
     event: Option<String>,
 
     /// The content type, as application/json [default: text or bytes, as the message is]
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", value_parser = parse_type)]
     r#type: Option<String>,
 
     /// The idempotency key: published again with the same key, a message is taken once [default: random]
@@ -145,17 +145,17 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         Source::Lines { .. } => args.count,
     };
     let one = total == Some(1);
-    ensure!(
+    require(
         args.key.is_none() || one,
-        "--key names one message, and these may be more; leave --key or --count out"
-    );
+        "--key names one message, and these may be more; leave --key or --count out",
+    )?;
     let options = Options {
         publish_timeout: args.timeout,
         sockjs_transport: args.server.sockjs_transport,
         ..Options::default()
     };
     let mut publisher = tokio::select! {
-        publisher = Publisher::connect(&target, via, options) => publisher?,
+        publisher = Publisher::connect(&target, via, options) => publisher.map_err(not_begun)?,
         _ = ctrl_c() => return Ok(Exit::Interrupted),
     };
     let output = Output::start();
@@ -224,10 +224,10 @@ fn source(args: &Args) -> anyhow::Result<Source> {
     let left = args.count;
     Ok(match &args.message {
         Some(message) if message != "-" => {
-            ensure!(
+            require(
                 !args.whole,
-                "--whole takes the message from standard input, and there is one already"
-            );
+                "--whole takes the message from standard input, and there is one already",
+            )?;
             Source::Same {
                 body: Bytes::copy_from_slice(message.as_bytes()),
                 left: left.unwrap_or(1),
@@ -303,6 +303,19 @@ fn bar(args: &Args, total: Option<u64>) -> ProgressBar {
     };
     // The template is one of two that the tests have seen.
     bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// Checks that a content type is one (RFC 9110 §8.3.1), as far as its parameters.
+fn parse_type(text: &str) -> Result<String, String> {
+    let is_token = |part: &str| {
+        let is_letter = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        !part.is_empty() && part.chars().all(is_letter)
+    };
+    let name = text.split(';').next().unwrap_or_default().trim_end();
+    match name.split_once('/') {
+        Some((family, format)) if is_token(family) && is_token(format) => Ok(text.to_owned()),
+        _ => Err("a content type is two words with a slash between them, as application/json".to_owned()),
+    }
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use crate::escape;
-use crate::exit::Exit;
+use crate::exit::{Exit, not_begun};
 use crate::output::Output;
 use crate::target::ServerArgs;
 
@@ -84,7 +84,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     }
     let connecting = Subscriber::connect(&target, &topic, args.after.as_deref(), via, options);
     let mut subscriber = tokio::select! {
-        subscriber = connecting => subscriber?,
+        subscriber = connecting => subscriber.map_err(not_begun)?,
         _ = ctrl_c() => return Ok(Exit::Interrupted),
     };
     let style = Style {

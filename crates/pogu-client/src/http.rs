@@ -63,10 +63,7 @@ impl HttpConnection {
                 address: self.authority.clone(),
                 after: limit,
             })?
-            .map_err(|error| match error.is_parse() {
-                true => Error::Violation(format!("{} does not answer in HTTP: {error}", self.authority)),
-                false => Error::broken(&self.authority, error),
-            })?;
+            .map_err(|error| not_answered(&self.authority, error))?;
         let connection = response.headers().get_all(http::header::CONNECTION);
         self.last |= connection
             .iter()
@@ -105,6 +102,17 @@ impl Drop for HttpConnection {
     fn drop(&mut self) {
         self.driver.abort();
     }
+}
+
+/// Why a request was not answered.
+fn not_answered(address: &str, error: hyper::Error) -> Error {
+    if error.is_parse() {
+        return Error::Violation(format!("{address} does not answer in HTTP: {error}"));
+    }
+    if error.is_closed() || error.is_canceled() || error.is_incomplete_message() {
+        return Error::Ended(format!("{address} closed it without an answer"));
+    }
+    Error::broken(address, error)
 }
 
 /// A request without a body.

@@ -9,6 +9,7 @@ use crate::limits::{BACKLOG_BYTES_MAX, DATAGRAM_BYTES_MAX, GOODBYE_MAX};
 use crate::link::{Link, Plan, PoguLink, SocketIoLink, Step, StompLink, UdpLink};
 use crate::publisher::{Draft, Publisher};
 use crate::socket::{TcpConnection, UdpConnection};
+use crate::sockjs::SockJs;
 use crate::wire::{Moved, Wire};
 use crate::ws::WsConnection;
 use crate::{Error, Gap, Options, Scheme, Target, Via};
@@ -27,7 +28,8 @@ const LONG: Duration = Duration::from_secs(3600);
 /// | `http://host:port/topics/topic` | `POST` | a stream, or Server-Sent Events |
 /// | `stomp://host:port/topic`, or any with [`Via::Stomp`] | `SEND` | `MESSAGE` of a `SUBSCRIBE` |
 /// | `socketio://host:port/topic`, or any with [`Via::SocketIo`] | `publish` | events of a `subscribe` |
-/// | any that names a topic, with [`Via::SockJs`] | `PUB` | `MSG` of a `SUB` |
+/// | `sockjs://host:port/topic`, or any that names a topic with [`Via::SockJs`] | `PUB` | `MSG` of a `SUB` |
+/// | `http://host:port/any/path`, `ws://…` with [`Via::SockJs`] | messages | messages of the endpoint there |
 ///
 /// A message of a queue counts as done with once it is sent here.
 #[derive(Debug)]
@@ -60,6 +62,7 @@ enum Ends {
     PoguUdp(Box<UdpLink>),
     Stomp(Box<StompLink>),
     SocketIo(Box<SocketIoLink>),
+    SockJs(Box<SockJs>),
     Http {
         down: Box<Link>,
         up: Box<Publisher>,
@@ -86,17 +89,22 @@ impl Pipe {
         let options = &plan.options;
         let is_socketio = via == Via::SocketIo || target.scheme == Scheme::SocketIo && via != Via::Stomp;
         let is_stomp = via == Via::Stomp || target.scheme == Scheme::Stomp;
+        let is_sockjs = via == Via::SockJs || target.scheme == Scheme::SockJs;
         let ends = match (target.scheme, topic) {
-            (_, Some(_)) if via == Via::SockJs => {
+            (_, Some(_)) if is_sockjs => {
                 let conversation = Conversation::sockjs(target, options).await?;
                 Ends::Pogu(Box::new(
                     PoguLink::open(&plan, after.as_deref(), conversation).await?,
                 ))
             }
-            _ if via == Via::SockJs => {
+            (Scheme::Http | Scheme::Ws, None) if is_sockjs && !target.path.trim_matches('/').is_empty() => {
+                let base = target.path.trim_end_matches('/');
+                Ends::SockJs(Box::new(SockJs::open(target, base, options).await?))
+            }
+            _ if is_sockjs => {
                 return Err(nothing_named(
                     target,
-                    "SockJS needs a topic, as in http://127.0.0.1:7070/topics/chat",
+                    "SockJS needs a topic or an endpoint, as in sockjs://127.0.0.1:7070/chat or http://127.0.0.1:7070/pogu",
                 ));
             }
             (_, Some(_)) if is_socketio => {
@@ -146,7 +154,7 @@ impl Pipe {
                 let up = Box::new(Publisher::connect(target, Via::Http, options.clone()).await?);
                 Ends::Http { down, up }
             }
-            (Scheme::Http | Scheme::Stomp | Scheme::SocketIo, _) => {
+            (Scheme::Http | Scheme::Stomp | Scheme::SocketIo | Scheme::SockJs, _) => {
                 return Err(nothing_named(
                     target,
                     "an http URL needs a topic, as in http://127.0.0.1:7070/topics/chat",
@@ -164,6 +172,7 @@ impl Pipe {
             Ends::Pogu(link) => link.backlog(),
             Ends::Stomp(link) => link.backlog(),
             Ends::SocketIo(link) => link.backlog(),
+            Ends::SockJs(session) => session.backlog(),
             Ends::Udp { .. } | Ends::PoguUdp(_) | Ends::Http { .. } => 0,
         };
         backlog < BACKLOG_BYTES_MAX
@@ -220,6 +229,13 @@ impl Pipe {
                 link.send(line);
                 Ok(())
             }
+            Ends::SockJs(session) => {
+                let text = std::str::from_utf8(line).map_err(|_| {
+                    Error::Unsupported("SockJS carries text, and the line is not UTF-8".to_owned())
+                })?;
+                session.send(text);
+                Ok(())
+            }
             Ends::Http { up, .. } => {
                 let draft = Draft {
                     topic: topic.to_owned(),
@@ -252,6 +268,16 @@ impl Pipe {
                         .await?;
                     return Ok(Some(Received::Message(message)));
                 }
+                Ends::SockJs(session) => {
+                    // That nothing came for a while is for the server's own signs of life to mend.
+                    let message = session
+                        .next(|text| Bytes::copy_from_slice(text.as_bytes()))
+                        .await?;
+                    if let Some(message) = message {
+                        return Ok(Some(Received::Message(message)));
+                    }
+                    continue;
+                }
                 Ends::Pogu(link) => link.next().await?,
                 Ends::PoguUdp(link) => link.next(&self.plan).await?,
                 Ends::Stomp(link) => link.next().await?,
@@ -280,6 +306,8 @@ impl Pipe {
                 Ends::PoguUdp(link) => link.close(&self.plan).await,
                 Ends::Stomp(link) => link.close().await,
                 Ends::SocketIo(link) => link.close().await,
+                // It has no goodbye: its server notices the end of what carried it.
+                Ends::SockJs(_) => Ok(()),
                 Ends::Http { .. } => Ok(()),
             }
         };

@@ -133,7 +133,7 @@ impl StompConversation {
                 };
                 (carrier, client)
             }
-            Scheme::Tcp | Scheme::Udp | Scheme::Stomp | Scheme::SocketIo => {
+            Scheme::Tcp | Scheme::Udp | Scheme::Stomp | Scheme::SocketIo | Scheme::SockJs => {
                 let trace = options.trace.as_ref();
                 let socket = TcpConnection::connect(target, trace, options.connect_timeout).await?;
                 let interval = u32::try_from(milliseconds(options.idle_timeout)).unwrap_or(u32::MAX);

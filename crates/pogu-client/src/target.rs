@@ -22,6 +22,8 @@ pub enum Scheme {
     Stomp,
     /// `socketio://`: Socket.IO
     SocketIo,
+    /// `sockjs://`: the pogu dialect over SockJS
+    SockJs,
 }
 
 impl Scheme {
@@ -34,13 +36,14 @@ impl Scheme {
             Scheme::Udp => "udp",
             Scheme::Stomp => "stomp",
             Scheme::SocketIo => "socketio",
+            Scheme::SockJs => "sockjs",
         }
     }
 
     fn default_port(self) -> u16 {
         match self {
             Scheme::Http | Scheme::Ws => 80,
-            Scheme::Tcp | Scheme::Udp | Scheme::Stomp | Scheme::SocketIo => DEFAULT_PORT,
+            Scheme::Tcp | Scheme::Udp | Scheme::Stomp | Scheme::SocketIo | Scheme::SockJs => DEFAULT_PORT,
         }
     }
 }
@@ -48,7 +51,7 @@ impl Scheme {
 /// Where a server is, and optionally which topic of it.
 ///
 /// Read from `http://host:port`, `http://host:port/topics/chat`, `ws://host:port/any/path`, `tcp://host:port/chat`,
-/// `stomp://host:port/queue/jobs`, `socketio://host:port/chat`, `udp://[::1]:7070` or `host:port`.
+/// `stomp://host:port/queue/jobs`, `socketio://host:port/chat`, `sockjs://host:port/chat`, `udp://[::1]:7070` or `host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// How to speak.
@@ -75,10 +78,12 @@ impl Target {
                 let at = self.path.rfind(TOPICS)?;
                 &self.path[at + TOPICS.len()..]
             }
-            Scheme::Tcp | Scheme::Udp | Scheme::Stomp => match self.path.strip_prefix('/')? {
-                destination if destination.contains('/') => &self.path,
-                topic => topic,
-            },
+            Scheme::Tcp | Scheme::Udp | Scheme::Stomp | Scheme::SockJs => {
+                match self.path.strip_prefix('/')? {
+                    destination if destination.contains('/') => &self.path,
+                    topic => topic,
+                }
+            }
             Scheme::SocketIo => &self.path.strip_prefix('/')?.replace('/', "."),
         };
         if encoded.is_empty() {
@@ -149,7 +154,7 @@ impl Target {
                 let before = own.iter().find_map(|own| path.strip_suffix(own));
                 before.unwrap_or(path).trim_end_matches('/')
             }
-            Scheme::Tcp | Scheme::Udp | Scheme::Stomp | Scheme::SocketIo => "",
+            Scheme::Tcp | Scheme::Udp | Scheme::Stomp | Scheme::SocketIo | Scheme::SockJs => "",
         }
     }
 }
@@ -175,6 +180,7 @@ impl FromStr for Target {
             Some(("udp", rest)) => (Scheme::Udp, rest),
             Some(("stomp", rest)) => (Scheme::Stomp, rest),
             Some(("socketio", rest)) => (Scheme::SocketIo, rest),
+            Some(("sockjs", rest)) => (Scheme::SockJs, rest),
             Some((scheme @ ("https" | "wss"), _)) => {
                 return Err(Error::TlsMissing {
                     scheme: scheme.to_owned(),
@@ -182,7 +188,7 @@ impl FromStr for Target {
             }
             Some((other, _)) => {
                 return Err(bad(&format!(
-                    "{other:?} is no scheme; there are http, ws, tcp, udp, stomp and socketio"
+                    "{other:?} is no scheme; there are http, ws, tcp, udp, stomp, socketio and sockjs"
                 )));
             }
         };
@@ -335,6 +341,8 @@ mod tests {
             ),
             ("socketio://h/", Scheme::SocketIo, "h", 7070, None),
             ("socketio://h", Scheme::SocketIo, "h", 7070, None),
+            ("sockjs://h/chat", Scheme::SockJs, "h", 7070, Some("chat")),
+            ("sockjs://h:1", Scheme::SockJs, "h", 1, None),
             ("localhost", Scheme::Http, "localhost", 7070, None),
             ("localhost:81/topics/x", Scheme::Http, "localhost", 81, Some("x")),
         ] {

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::target::Via;
 use super::{floor, stamp};
+use crate::target::transports;
 
 /// Bytes of the longest message.
 const SIZE_MAX: i64 = 1 << 20;
@@ -80,11 +81,17 @@ pub(super) enum FloorMode {
     },
 }
 
+const ECHO_EXAMPLE: &str = "\
+Example:
+  pogu bench echo 'ws://127.0.0.1:7070/topics/bench.{i}' --inflight 16";
+
 #[derive(Clone, Debug, clap::Args, Serialize)]
+#[command(after_help = ECHO_EXAMPLE)]
 pub(super) struct EchoArgs {
     /// Where to connect: ws://HOST/PATH, tcp://HOST/TOPIC for lines of the pogu dialect, tcp://HOST for an echo of bytes,
     /// stomp://HOST/TOPIC.
-    /// `{i}` becomes the connection's number, so that each has a topic of its own
+    /// `{i}` becomes the connection's number, so that each has a topic of its own;
+    /// without it each gets what all of them send
     pub(super) url: String,
     /// stomp, to send and receive by STOMP with ws:// and tcp:// too. As the URL's scheme suggests without it
     #[arg(long, value_enum)]
@@ -125,8 +132,8 @@ pub(super) struct FanoutArgs {
     /// How the subscribers receive. As the URL's scheme suggests without it, http being sse
     #[arg(long, value_enum)]
     pub(super) via: Option<Via>,
-    /// What carries sockjs: websocket, xhr-streaming, xhr-polling or eventsource [default: websocket]
-    #[arg(long, value_name = "TRANSPORT")]
+    /// What carries sockjs [default: websocket]
+    #[arg(long, value_name = "TRANSPORT", value_parser = transports())]
     #[serde(serialize_with = "name")]
     pub(super) sockjs_transport: Option<SockJsTransport>,
     /// More subscribers that never read what they are sent. Messages may be lost to them
@@ -171,8 +178,8 @@ pub(super) struct IdleArgs {
     /// How the subscribers receive. As the URL's scheme suggests without it, http being sse
     #[arg(long, value_enum)]
     pub(super) via: Option<Via>,
-    /// What carries sockjs: websocket, xhr-streaming, xhr-polling or eventsource [default: websocket]
-    #[arg(long, value_name = "TRANSPORT")]
+    /// What carries sockjs [default: websocket]
+    #[arg(long, value_name = "TRANSPORT", value_parser = transports())]
     #[serde(serialize_with = "name")]
     pub(super) sockjs_transport: Option<SockJsTransport>,
     /// Subscribers

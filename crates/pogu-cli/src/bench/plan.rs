@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
 use serde::Serialize;
 
 use super::args::{EchoArgs, EchoLoad, FanoutArgs, FanoutLoad, FloorMode, Run};
@@ -10,6 +9,7 @@ use super::publisher::Load;
 use super::target::{Target, Via};
 use super::trial::{Kind, Trial};
 use super::{echo, fanout};
+use crate::exit::require;
 
 /// Messages of one write at full rate, of the publisher and so of the floor.
 const BURST: u32 = 16;
@@ -35,16 +35,15 @@ impl EchoArgs {
     pub(super) fn plan(&self) -> anyhow::Result<Plan> {
         let target = Target::parse(&self.url)?;
         let via = self.via.unwrap_or(target.via());
-        ensure!(
+        let url = &self.url;
+        require(
             matches!(via, Via::Ws | Via::Tcp | Via::Raw | Via::Stomp),
-            "{}: an echo needs ws://, tcp:// or stomp://",
-            self.url
-        );
-        ensure!(
+            format!("{url}: an echo needs ws://, tcp:// or stomp://"),
+        )?;
+        require(
             via == Via::Stomp || via == target.via(),
-            "{}: what is sent goes as the scheme says, so --via is stomp or nothing",
-            self.url
-        );
+            format!("{url}: what is sent goes as the scheme says, so --via is stomp or nothing"),
+        )?;
         let stage = self.load.stage(target, via, &self.run);
         let load = self.load.load(&self.run);
         let mut trials = Vec::new();
@@ -90,7 +89,7 @@ impl FanoutArgs {
         };
         let via = self.via.unwrap_or(subscribe.via());
         let subscribe = subscribe.carried_by(via, self.sockjs_transport)?;
-        ensure!(via != Via::Raw, "{}: a fan-out needs a topic", self.url);
+        require(via != Via::Raw, format!("{}: a fan-out needs a topic", self.url))?;
         let stalled = self.stalled as usize;
         let stage = fanout::Stage {
             stalled,
@@ -152,10 +151,10 @@ impl FanoutLoad {
         } else {
             least
         });
-        ensure!(
+        require(
             window >= burst,
-            "a window of {window} messages has no room for a burst of {burst}"
-        );
+            format!("a window of {window} messages has no room for a burst of {burst}"),
+        )?;
         let messages = run.messages.map(|messages| messages.next_multiple_of(burst));
         Ok(Load {
             size: self.size as usize,

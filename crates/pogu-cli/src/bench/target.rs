@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
 use clap::ValueEnum;
 use pogu_client::SockJsTransport;
 use pogu_proto::ws::{ClientHandshake, Request};
@@ -12,6 +12,8 @@ use super::socketio::Polls;
 use super::sockjs::{self, Responses};
 use super::stomp::{Joining, PROTOCOLS};
 use super::wire::{Decoder, Over, Response};
+use crate::exit::{Usage, require};
+use crate::target::check_transport;
 
 /// The key of every WebSocket handshake. It protects the caches of browsers, and here is neither.
 const KEY: [u8; 16] = *b"the sample nonce";
@@ -35,7 +37,8 @@ pub(super) enum Via {
     Tcp,
     /// STOMP, over a WebSocket with ws:// and http://, else over TCP.
     Stomp,
-    /// Socket.IO, over a WebSocket, or with ?transport=polling in the URL over polls.
+    /// Socket.IO, over a WebSocket, or with ?transport=polling in the URL over polls; with ?transport=polling,websocket over the WebSocket
+    /// that such a client goes over to.
     Socketio,
     /// SockJS below the path, over a WebSocket or what --sockjs-transport says.
     Sockjs,
@@ -71,14 +74,17 @@ impl Target {
     pub(super) fn parse(url: &str) -> anyhow::Result<Target> {
         let (scheme, rest) = url
             .split_once("://")
-            .with_context(|| format!("{url}: not a URL"))?;
+            .ok_or_else(|| Usage(format!("{url}: not a URL")))?;
         let (scheme, port) = match scheme {
             "ws" => (Scheme::Ws, 80),
             "http" => (Scheme::Http, 80),
             "tcp" => (Scheme::Tcp, 7070),
             "stomp" => (Scheme::Stomp, 7070),
             "socketio" => (Scheme::SocketIo, 7070),
-            _ => bail!("{url}: the scheme must be ws, http, tcp, stomp or socketio"),
+            _ => {
+                let why = format!("{url}: the scheme must be ws, http, tcp, stomp or socketio");
+                return Err(Usage(why).into());
+            }
         };
         let (authority, path) = match rest.find(['/', '?']) {
             Some(at) => rest.split_at(at),
@@ -119,14 +125,11 @@ impl Target {
 
     /// The same with what carries SockJS, if that was chosen.
     pub(super) fn carried_by(self, via: Via, transport: Option<SockJsTransport>) -> anyhow::Result<Target> {
-        ensure!(
+        require(
             via != Via::Sockjs || self.is_over_http(),
-            "SockJS needs ws:// or http://"
-        );
-        ensure!(
-            via == Via::Sockjs || transport.is_none(),
-            "--sockjs-transport chooses what carries SockJS; try it with --via sockjs"
-        );
+            "SockJS needs ws:// or http://",
+        )?;
+        check_transport(via == Via::Sockjs, transport)?;
         Ok(Target {
             transport: transport.unwrap_or(self.transport),
             ..self
@@ -188,7 +191,7 @@ impl Target {
     pub(super) fn subscription(&self, n: usize, via: Via, size: usize) -> anyhow::Result<(Vec<u8>, Decoder)> {
         let accept = match via {
             Via::Ws => return self.websocket(&self.path(n), Over::Nothing),
-            Via::Socketio if self.asks_for_polls() => return self.polls(n),
+            Via::Socketio if self.asks_for_polls()? => return self.polls(n),
             Via::Socketio => return self.socketio(n),
             Via::Sockjs => return self.sockjs(n),
             Via::Stomp => return self.stomp(Some(self.destination(n))),
@@ -281,9 +284,19 @@ impl Target {
         Ok((responses.request(), Decoder::Responses(Box::new(responses))))
     }
 
-    fn asks_for_polls(&self) -> bool {
+    /// Whether Socket.IO goes over polls to the end. A client that begins on them and goes over to a WebSocket is measured on that one.
+    fn asks_for_polls(&self) -> anyhow::Result<bool> {
         let query = self.path.split_once('?').map_or("", |(_, query)| query);
-        query.split('&').any(|pair| pair == "transport=polling")
+        let asked = query.split('&').find_map(|pair| pair.strip_prefix("transport="));
+        let over_websocket = ["websocket", "websocket,polling", "polling,websocket"];
+        require(
+            asked.is_none_or(|asked| asked == "polling" || over_websocket.contains(&asked)),
+            format!(
+                "{:?} is no transport; there are websocket, polling, and \"polling,websocket\" for both",
+                asked.unwrap_or_default()
+            ),
+        )?;
+        Ok(asked == Some("polling"))
     }
 
     /// What stands before the server's own paths.
@@ -292,7 +305,13 @@ impl Target {
             return Ok("");
         }
         let prefix = self.path.rfind(TOPICS).map(|at| &self.path[..at]);
-        prefix.with_context(|| format!("{}: there is no topic, as in ws://HOST/topics/TOPIC", self.path))
+        let why = || {
+            Usage(format!(
+                "{}: there is no topic, as in ws://HOST/topics/TOPIC",
+                self.path
+            ))
+        };
+        Ok(prefix.ok_or_else(why)?)
     }
 
     fn get(&self, path: &str, accept: &str) -> Vec<u8> {

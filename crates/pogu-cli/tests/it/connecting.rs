@@ -38,6 +38,7 @@ fn a_topic_talks_both_ways_over_every_scheme() {
             "--sockjs-transport".into(),
             "xhr-polling".into(),
         ],
+        vec![format!("sockjs://{at}/talk.sockjs.scheme")],
         vec![format!("http://{at}/topics/talk.stream")],
         vec![
             format!("http://{at}/topics/talk.sse"),
@@ -103,11 +104,12 @@ fn a_bare_socket_ends_when_the_other_side_does() {
 fn urls_that_name_nothing_are_refused() {
     let harbour = Harbour::start(&[]);
     for (url, code, why) in [
-        (format!("http://{}", harbour.address), 1, "topic"),
+        (format!("http://{}", harbour.address), 2, "topic"),
         (format!("ws://{}/nowhere", harbour.address), 1, "404"),
-        (format!("stomp://{}", harbour.address), 1, "/queue/jobs"),
+        (format!("stomp://{}", harbour.address), 2, "/queue/jobs"),
+        (format!("sockjs://{}", harbour.address), 2, "or an endpoint"),
         (format!("stomp://{}/a..b/c", harbour.address), 1, "/a..b/c"),
-        (format!("socketio://{}/", harbour.address), 1, "needs a topic"),
+        (format!("socketio://{}/", harbour.address), 2, "needs a topic"),
         (format!("socketio://{}/a//b", harbour.address), 1, "empty"),
         ("wss://example.org/".to_owned(), 2, "TLS is not there yet"),
         ("gopher://example.org/".to_owned(), 2, "gopher"),
@@ -115,5 +117,32 @@ fn urls_that_name_nothing_are_refused() {
         let output = run_with_input(&["connect", &url], b"");
         assert_eq!(output.status.code(), Some(code), "{url}: {}", stderr(&output));
         assert!(stderr(&output).contains(why), "{url}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn an_endpoint_of_sockjs_is_talked_to_as_it_is() {
+    let harbour = Harbour::start(&[]);
+    let url = format!("http://{}/pogu", harbour.address);
+    for transport in ["websocket", "xhr-polling"] {
+        let arguments = [
+            "connect",
+            &url,
+            "--via",
+            "sockjs",
+            "--sockjs-transport",
+            transport,
+        ];
+        let mut child = pogu(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdin.write_all(b"PING\nNONSENSE\n").unwrap();
+        for answer in ["PONG", "ERR bad-verb seq=2"] {
+            let mut line = String::new();
+            stdout.read_line(&mut line).unwrap();
+            assert!(line.starts_with(answer), "{transport}: {line}");
+        }
+        signal(&child, "INT");
+        assert_eq!(finish(child).status.code(), Some(130), "{transport}");
     }
 }

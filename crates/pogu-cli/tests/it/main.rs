@@ -120,10 +120,10 @@ fn help_has_examples_and_completions_are_scripts() {
         assert!(help.contains("Example"), "{command}: {help}");
     }
     for shell in ["bash", "zsh", "fish"] {
-        assert!(
-            stdout(&run(&["completions", shell])).contains("connect"),
-            "{shell}"
-        );
+        let script = stdout(&run(&["completions", shell]));
+        for word in ["connect", "xhr-streaming", "longpoll"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
     }
     assert!(!run(&[]).status.success());
 }
@@ -156,6 +156,7 @@ fn nobody_there_is_one_line_with_the_address_and_a_way_out() {
             "{error}"
         );
         assert!(error.contains("refused") && error.contains("try"), "{error}");
+        assert!(!error.contains("--server"), "connect has none: {error}");
     }
 }
 

@@ -86,6 +86,36 @@ fn a_pattern_takes_several_topics_and_json_tells_them_apart() {
 }
 
 #[test]
+fn json_has_what_the_way_tells_and_nothing_else() {
+    let harbour = Harbour::start(&[]);
+    let server = harbour.url();
+    lines(&run(&[
+        "pub",
+        "chat",
+        "{\"a\":1}",
+        "--type",
+        "application/json",
+        "--quiet",
+        "--server",
+        &server,
+    ]));
+    for via in WAYS {
+        let arguments = [
+            "sub", "chat", "--after", "earliest", "--count", "1", "--json", "--via", via, "--server", &server,
+        ];
+        let json = &lines(&run(&arguments))[0];
+        let has_time = ["stream", "longpoll", "poll"].contains(&via);
+        assert_eq!(json.contains("\"time\":"), has_time, "{via}: {json}");
+        let rest = if via == "sse" {
+            r#","data":"{\"a\":1}"}"#
+        } else {
+            r#","type":"application/json","data":{"a":1}}"#
+        };
+        assert!(json.ends_with(rest), "{via}: {json}");
+    }
+}
+
+#[test]
 fn time_ends_it() {
     let harbour = Harbour::start(&[]);
     let output = run(&["sub", "chat", "--timeout", "200ms", "--server", &harbour.url()]);
@@ -305,7 +335,7 @@ fn a_queue_needs_stomp() {
         &["sub", "tcp://127.0.0.1:1/queue/jobs"],
     ] {
         let output = run(&[arguments, &["--server", &harbour.url()]].concat());
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(2));
         assert!(
             stderr(&output)
                 .contains("/queue/jobs is a destination of STOMP and no topic; try it with --via stomp"),
@@ -323,5 +353,11 @@ fn a_queue_needs_stomp() {
         "--server",
         &harbour.url(),
     ];
-    assert!(stderr(&run(&arguments)).contains("/queue/jobs is a queue"));
+    let output = run(&arguments);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("/queue/jobs is a queue"),
+        "{}",
+        stderr(&output)
+    );
 }

@@ -146,6 +146,34 @@ async fn who_speaks_otherwise_is_named_at_once() {
     );
 }
 
+/// What HTTP says of a peer that does `act` with each connection before it has read anything.
+async fn unasked<F>(act: impl Fn(TcpStream) -> F + Send + 'static) -> Error
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(act(stream));
+        }
+    });
+    refusal(address, Via::Poll).await
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_without_an_answer_is_told_in_words() {
+    let error = refusal(peer(|stream| async { drop(stream) }).await, Via::Poll).await;
+    assert!(
+        matches!(&error, Error::Ended(why) if why.ends_with("closed it without an answer")),
+        "{error}"
+    );
+    // By when it is noticed it may be a reset.
+    let error = unasked(|stream| async { drop(stream) }).await;
+    assert!(matches!(error, Error::Ended(_) | Error::Broken { .. }), "{error}");
+    assert!(!error.to_string().contains("channel"), "{error}");
+}
+
 #[tokio::test]
 async fn another_kind_of_server_is_told_apart() {
     let page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>";

@@ -92,7 +92,8 @@ async fn a_url_without_a_topic_is_refused_where_it_needs_one() {
             Via::SocketIo,
             "socketio://127.0.0.1:7070/chat",
         ),
-        ("ws://{}/pogu", Via::SockJs, "/topics/chat"),
+        ("ws://{}/", Via::SockJs, "http://127.0.0.1:7070/pogu"),
+        ("sockjs://{}", Via::Auto, "sockjs://127.0.0.1:7070/chat"),
     ] {
         let url = url.replace("{}", &harbour.address.to_string());
         let error = open(&url, via, options()).await.unwrap_err();

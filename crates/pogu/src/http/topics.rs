@@ -77,6 +77,9 @@ pub(super) fn selector(path: &str) -> Result<Selector, Problem> {
         .map_err(|error: pogu_hub::TopicError| Problem::bad_topic(&name, &error.to_string()))
 }
 
+/// The type of a form in a page.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 async fn publish(
     lane: &Shared,
     request: &mut Request<Incoming>,
@@ -92,7 +95,9 @@ async fn publish(
     {
         return Err(Problem::encoded_body(&coding));
     }
-    let content_type = text_header(request.headers(), "content-type")?;
+    // What curl says of -d when it was told nothing, which says nothing.
+    let content_type =
+        text_header(request.headers(), "content-type")?.filter(|given| !given.eq_ignore_ascii_case(FORM));
     let event = text_header(request.headers(), "pogu-event")?;
     let key = text_header(request.headers(), "idempotency-key")?;
     let headers = message_headers(request.headers())?;

@@ -92,6 +92,8 @@ fn each_kind_of_body_crosses_into_json_in_its_way() {
         ("Content-Type: text/plain", "안녕 \"you\"\n".as_bytes()),
         ("Content-Type: image/png", b"\x89PNG"),
         ("Content-Type: application/json", b"{not json"),
+        ("Content-Type: application/x-www-form-urlencoded", b"from curl"),
+        ("Content-Type: application/x-www-form-urlencoded", b"\xff"),
     ] {
         assert_eq!(post(&server, headers, body).status, 200);
     }
@@ -113,6 +115,12 @@ fn each_kind_of_body_crosses_into_json_in_its_way() {
     assert_eq!(message(2)["type"], "image/png");
     assert_eq!(message(2).get("data"), None);
     assert_eq!(message(3)["data"], "{not json");
+    // What curl says of -d without being asked.
+    assert_eq!(
+        (&message(4)["type"], &message(4)["data"]),
+        (&json!("text/plain"), &json!("from curl"))
+    );
+    assert_eq!(message(5)["type"], "application/octet-stream");
 }
 
 #[test]

@@ -354,6 +354,10 @@ fn where_socketio_joins() {
             "socketio://127.0.0.1:1/a/b",
             "/socket.io/?EIO=4&transport=websocket",
         ),
+        (
+            "socketio://127.0.0.1:1/a/b?x=y&transport=polling,websocket",
+            "/socket.io/?EIO=4&transport=websocket",
+        ),
     ] {
         let (greeting, _) = socketio(url);
         let greeting = String::from_utf8(greeting).unwrap();
@@ -367,6 +371,12 @@ fn where_socketio_joins() {
     let (_, decoder) = socketio("socketio://127.0.0.1:1/a/{i}?transport=polling");
     let error = decode(decoder, &[refused.as_bytes()]).unwrap_err().to_string();
     assert!(error.contains("refused /a/7: no"), "{error}");
+    let pigeon = Target::parse("socketio://127.0.0.1:1/a?transport=pigeon").unwrap();
+    let error = pigeon
+        .subscription(0, Via::Socketio, SIZE)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("\"pigeon\" is no transport"), "{error}");
     let nowhere = Target::parse("ws://127.0.0.1:1/socket.io/").unwrap();
     let error = nowhere
         .subscription(0, Via::Socketio, SIZE)
