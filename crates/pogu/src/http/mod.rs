@@ -232,6 +232,7 @@ const REACHABLE: &[&str] = &[
     "/pogu",
     "/stomp",
     "/socket.io/",
+    "/topics/{topic}/info (SockJS, as /pogu and /stomp)",
     "/healthz",
     "/readyz",
     "/metrics",

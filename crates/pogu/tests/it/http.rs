@@ -183,6 +183,8 @@ fn what_is_wrong_is_refused_with_its_name() {
             .unwrap()
             .contains(&json!("/topics/{topic}"))
     );
+    let told = nowhere["detail"].as_str().unwrap();
+    assert!(told.contains("/topics/{topic}/info (SockJS"), "{told}");
     let answer = server.ask("DELETE /topics/a HTTP/1.1", b"");
     answer.problem(405, "method-not-allowed");
     assert_eq!(answer.header("allow"), Some("GET, HEAD, POST"));
