@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use pogu_proto::pogu::{self, Answer, Command, Decoder, SyntaxError};
 use pogu_proto::ws::Kind;
-use tokio::time::timeout;
 
 use crate::limits::{HEAD_BYTES_MAX, MESSAGE_BYTES_MAX};
+use crate::patience::within;
 use crate::pulse::Pulse;
 use crate::socket::TcpConnection;
 use crate::sockjs::SockJs;
@@ -110,13 +110,8 @@ impl Conversation {
     /// Asks who is there and hears the answer, within `limit`.
     pub(crate) async fn greet(&mut self, limit: Duration) -> Result<(), Error> {
         self.send(&Command::Ping);
-        let answered = timeout(limit, self.hear()).await;
-        answered
-            .map(|answer| answer.map(drop))
-            .map_err(|_| Error::Silent {
-                address: self.address.clone(),
-                after: limit,
-            })?
+        let address = self.address.clone();
+        within(limit, &address, self.hear()).await.map(drop)
     }
 
     /// Says a command and returns its number. It is written while [`Conversation::next`] waits.

@@ -6,10 +6,11 @@ use pogu_proto::engineio::{
     Version, put_message,
 };
 use pogu_proto::ws::Kind;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 use crate::limits::PINGS_WAITING_MAX;
+use crate::patience::within;
 use crate::polling::Polling;
 use crate::target::percent_encode;
 use crate::upgrade::Upgrade;
@@ -153,10 +154,7 @@ impl EngineIo {
                 }
             }
         };
-        let told = timeout(after, opening).await.map_err(|_| Error::Silent {
-            address: target.authority(),
-            after,
-        })??;
+        let told = within(after, &target.authority(), opening).await?;
         // Nothing else comes first.
         let Told::Opened(opened) = told else {
             return Err(Error::Ended(String::new()));

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::limits::{ANSWER_BYTES_MAX, PROBLEM_BYTES_MAX};
+use crate::patience::within;
 use crate::socket::TcpConnection;
 use crate::{Error, Options, Target};
 
@@ -57,13 +58,8 @@ impl HttpConnection {
             self.sender.ready().await?;
             self.sender.send_request(request).await
         };
-        let response = timeout(limit, answer)
-            .await
-            .map_err(|_| Error::Silent {
-                address: self.authority.clone(),
-                after: limit,
-            })?
-            .map_err(|error| not_answered(&self.authority, error))?;
+        let answer = async { answer.await.map_err(|error| not_answered(&self.authority, error)) };
+        let response = within(limit, &self.authority, answer).await?;
         let connection = response.headers().get_all(http::header::CONNECTION);
         self.last |= connection
             .iter()
@@ -76,20 +72,16 @@ impl HttpConnection {
 
     /// Reads a body whole.
     pub(crate) async fn read(&self, body: Incoming, limit: Duration) -> Result<Bytes, Error> {
-        match timeout(limit, Limited::new(body, ANSWER_BYTES_MAX).collect()).await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Error::Violation(format!(
-                "an answer is longer than {ANSWER_BYTES_MAX} bytes"
-            ))),
-            Ok(Err(error)) => Err(Error::Broken {
-                address: self.authority.clone(),
-                cause: error,
-            }),
-            Err(_) => Err(Error::Silent {
-                address: self.authority.clone(),
-                after: limit,
-            }),
-        }
+        let collecting = async {
+            match Limited::new(body, ANSWER_BYTES_MAX).collect().await {
+                Ok(collected) => Ok(collected.to_bytes()),
+                Err(error) if error.is::<LengthLimitError>() => Err(Error::Violation(format!(
+                    "an answer is longer than {ANSWER_BYTES_MAX} bytes"
+                ))),
+                Err(error) => Err(Error::broken(&self.authority, error)),
+            }
+        };
+        within(limit, &self.authority, collecting).await
     }
 
     /// Whether another request can be sent; false once the connection has ended.

@@ -36,6 +36,7 @@ mod limits;
 mod link;
 mod message;
 mod options;
+mod patience;
 mod pipe;
 mod polling;
 mod publisher;

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use pogu_proto::engineio::Data;
 use pogu_proto::socketio::{self, Arg, Client, ClientEvent, Limits};
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
 
 use crate::engineio::EngineIo;
 use crate::event::message;
 use crate::limits::MESSAGE_BYTES_MAX;
+use crate::patience::within;
 use crate::publisher::Draft;
 use crate::{Error, Gap, Message, Options, Target};
 
@@ -88,10 +88,7 @@ impl SocketIoConversation {
             Ok(())
         };
         let after = options.connect_timeout;
-        timeout(after, joining).await.map_err(|_| Error::Silent {
-            address: target.authority(),
-            after,
-        })??;
+        within(after, &target.authority(), joining).await?;
         Ok(conversation)
     }
 

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use pogu_proto::stomp::{Answer, Client, HeartBeat, Limits, Offer, Request, Violation};
 use pogu_proto::ws::Kind;
 use pogu_proto::{Reader, Time};
-use tokio::time::{Duration, Instant, timeout};
+use tokio::time::{Duration, Instant};
 
 use crate::limits::{HEAD_BYTES_MAX, MESSAGE_BYTES_MAX};
+use crate::patience::within;
 use crate::socket::TcpConnection;
 use crate::wire::{Moved, Wire};
 use crate::ws::{FAR, WsConnection, milliseconds};
@@ -156,8 +157,7 @@ impl StompConversation {
         };
         conversation.put();
         let after = options.connect_timeout;
-        let heard = timeout(after, conversation.next()).await;
-        match heard.map_err(|_| Error::Silent { address, after })?? {
+        match within(after, &address, conversation.next()).await? {
             Heard::Error { message, why, .. } => Err(ended(&message, &why)),
             // Before CONNECTED nothing else is heard.
             _ => Ok(conversation),

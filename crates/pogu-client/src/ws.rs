@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use pogu_proto::Time;
 use pogu_proto::ws::{ClientHandshake, Codec, Event, HandshakeError, Kind, Limits, Request, Role, Session};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::http::USER_AGENT;
 use crate::limits::MESSAGE_BYTES_MAX;
+use crate::patience::within;
 use crate::socket::TcpConnection;
 use crate::wire::{Moved, Wire};
 use crate::{Error, Options, Target};
@@ -35,7 +36,6 @@ impl WsConnection {
     ) -> Result<Self, Error> {
         let socket = TcpConnection::connect(target, options.trace.as_ref(), options.connect_timeout).await?;
         let address = target.authority();
-        let limit = options.connect_timeout;
         let request = Request {
             host: &address,
             path,
@@ -43,12 +43,8 @@ impl WsConnection {
             headers: &[("User-Agent", USER_AGENT)],
             ..Request::default()
         };
-        let wire = timeout(limit, shake_hands(Wire::new(socket, Vec::new()), &request))
-            .await
-            .map_err(|_| Error::Silent {
-                address: address.clone(),
-                after: limit,
-            })??;
+        let shaking = shake_hands(Wire::new(socket, Vec::new()), &request);
+        let wire = within(options.connect_timeout, &address, shaking).await?;
         let limits = Limits {
             message: MESSAGE_BYTES_MAX,
             ping_interval: milliseconds(options.idle_timeout),

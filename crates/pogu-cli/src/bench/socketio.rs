@@ -126,35 +126,10 @@ impl Joining {
     }
 }
 
-/// Reads packets on a WebSocket, and answers pings.
-pub(super) fn read_packets(
-    session: &mut Session,
-    bytes: &mut [u8],
-    codec: &mut Codec,
-    out: &mut Vec<u8>,
-    mut found: impl FnMut(Unit<'_>),
-) -> anyhow::Result<()> {
-    let mut input = Reader::new(bytes);
-    while let Some(event) = session.next(Time(0), &mut input, codec, out).context(BROKEN)? {
-        let pinged = match event {
-            Event::Message { payload, .. } => read_packet(payload, &mut found),
-            Event::Ping(_) | Event::Pong(_) => false,
-            Event::Close { .. } => {
-                found(Unit::Closed);
-                false
-            }
-        };
-        if pinged {
-            session.send(Kind::Text, PONG, codec, out);
-        }
-    }
-    Ok(())
-}
-
-/// Takes a packet; whether it is to be answered.
-fn read_packet(packet: &[u8], found: &mut impl FnMut(Unit<'_>)) -> bool {
+/// Takes a packet, and returns its answer if it wants one.
+pub(super) fn read_packet(packet: &[u8], found: &mut impl FnMut(Unit<'_>)) -> Option<&'static [u8]> {
     match packet {
-        PING => return true,
+        PING => return Some(PONG),
         CLOSE => found(Unit::Closed),
         NOOP => {}
         _ => {
@@ -166,7 +141,7 @@ fn read_packet(packet: &[u8], found: &mut impl FnMut(Unit<'_>)) -> bool {
             }
         }
     }
-    false
+    None
 }
 
 /// A client that polls, over one connection: what it has to say goes between two polls.
@@ -235,8 +210,8 @@ impl Polls {
         let mut say = None;
         for packet in answer.split(|byte| *byte == SEPARATOR) {
             let Some(entry) = &mut self.entry else {
-                if read_packet(packet, found) {
-                    say = Some(PONG.to_vec());
+                if let Some(answer) = read_packet(packet, found) {
+                    say = Some(answer.to_vec());
                 }
                 continue;
             };

@@ -4,12 +4,9 @@ use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
 use pogu_client::SockJsTransport;
-use pogu_proto::ws::{Codec, Event, Session};
-use pogu_proto::{Reader, Time};
 
-use super::wire::{BROKEN, Response, Unit, wrapped};
+use super::wire::{Response, Unit, wrapped};
 
 /// What a session at `base` is called, and by what it rides. Each call names another one.
 pub(super) fn path(base: &str, transport: SockJsTransport) -> String {
@@ -26,26 +23,8 @@ pub(super) fn path(base: &str, transport: SockJsTransport) -> String {
     format!("{base}/000/{:x}-{now:x}-{number:x}/{name}", process::id())
 }
 
-/// Reads frames on a WebSocket.
-pub(super) fn read_frames(
-    session: &mut Session,
-    bytes: &mut [u8],
-    codec: &mut Codec,
-    out: &mut Vec<u8>,
-    mut found: impl FnMut(Unit<'_>),
-) -> anyhow::Result<()> {
-    let mut input = Reader::new(bytes);
-    while let Some(event) = session.next(Time(0), &mut input, codec, out).context(BROKEN)? {
-        match event {
-            Event::Message { payload, .. } => read_frame(payload, &mut found),
-            Event::Ping(_) | Event::Pong(_) => {}
-            Event::Close { .. } => found(Unit::Closed),
-        }
-    }
-    Ok(())
-}
-
-fn read_frame(frame: &[u8], found: &mut impl FnMut(Unit<'_>)) {
+/// Takes a frame.
+pub(super) fn read_frame(frame: &[u8], found: &mut impl FnMut(Unit<'_>)) {
     match frame.first() {
         Some(b'o') => found(Unit::Ready),
         // A heartbeat, the first line of a stream, or what stands between two events.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 use memchr::memmem;
-use pogu_proto::ws::{ClientHandshake, Codec, Event, Limits, Role, Session};
+use pogu_proto::ws::{ClientHandshake, Codec, Event, Kind, Limits, Role, Session};
 use pogu_proto::{Reader, Time};
 
 use super::http::{self, Body};
@@ -150,22 +150,20 @@ impl Decoder {
                 *self = Decoder::Packets(frames);
                 Ok(at + self.decode(&mut bytes[at..], codec, out, found)?)
             }
-            Decoder::Packets(session) => {
-                socketio::read_packets(session, bytes, codec, out, found)?;
-                Ok(bytes.len())
-            }
-            Decoder::SockJs(session) => {
-                sockjs::read_frames(session, bytes, codec, out, found)?;
-                Ok(bytes.len())
-            }
+            Decoder::Packets(session) => read_messages(session, bytes, codec, out, found, |packet, found| {
+                socketio::read_packet(packet, found)
+            }),
+            Decoder::SockJs(session) => read_messages(session, bytes, codec, out, found, |frame, found| {
+                sockjs::read_frame(frame, found);
+                None
+            }),
             Decoder::Responses(responses) => responses.read(bytes, out, found),
             Decoder::Polls(polls) => polls.read(bytes, out, found),
             Decoder::Stomp => Ok(stamp::scan(bytes, |stamp| found(Unit::Message(stamp)))),
-            Decoder::Frames(session) => {
-                let all = bytes.len();
-                read_frames(session, &mut Reader::new(bytes), codec, out, found)?;
-                Ok(all)
-            }
+            Decoder::Frames(session) => read_messages(session, bytes, codec, out, found, |payload, found| {
+                read_message(payload, found);
+                None
+            }),
             Decoder::Fixed { size } => {
                 let whole = bytes.chunks_exact(*size);
                 let rest = whole.remainder().len();
@@ -298,24 +296,39 @@ pub(super) fn session() -> Session {
     Session::new(Role::Client, Arc::new(limits), None, Time(0))
 }
 
-fn read_frames(
+/// Hands each message on a WebSocket to `take`, and sends the text that it returns.
+fn read_messages<F: FnMut(Unit<'_>)>(
     session: &mut Session,
-    input: &mut Reader<'_>,
+    bytes: &mut [u8],
     codec: &mut Codec,
     out: &mut Vec<u8>,
-    mut found: impl FnMut(Unit<'_>),
-) -> anyhow::Result<()> {
-    while let Some(event) = session.next(Time(0), input, codec, out).context(BROKEN)? {
-        match event {
-            Event::Message { payload, .. } => match Stamp::read(payload) {
-                Some(stamp) => found(Unit::Message(stamp)),
-                None => wrapped(payload, &mut found),
-            },
-            Event::Ping(_) | Event::Pong(_) => {}
-            Event::Close { .. } => found(Unit::Closed),
+    mut found: F,
+    take: impl Fn(&[u8], &mut F) -> Option<&'static [u8]>,
+) -> anyhow::Result<usize> {
+    let all = bytes.len();
+    let mut input = Reader::new(bytes);
+    while let Some(event) = session.next(Time(0), &mut input, codec, out).context(BROKEN)? {
+        let answer = match event {
+            Event::Message { payload, .. } => take(payload, &mut found),
+            Event::Ping(_) | Event::Pong(_) => None,
+            Event::Close { .. } => {
+                found(Unit::Closed);
+                None
+            }
+        };
+        if let Some(answer) = answer {
+            session.send(Kind::Text, answer, codec, out);
         }
     }
-    Ok(())
+    Ok(all)
+}
+
+/// A message as it is, or in something.
+fn read_message(payload: &[u8], found: &mut impl FnMut(Unit<'_>)) {
+    match Stamp::read(payload) {
+        Some(stamp) => found(Unit::Message(stamp)),
+        None => wrapped(payload, found),
+    }
 }
 
 /// A message that the server put something around, or several.

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use pogu_proto::Reader;
-use tokio::time::timeout;
 
 use super::Plan;
 use super::poll::poll;
 use crate::Error;
 use crate::chunks::Chunks;
 use crate::http::{HttpConnection, get};
+use crate::patience::within;
 use crate::target::percent_encode;
 
 /// How long the first byte of a stream may take.
@@ -80,16 +80,15 @@ impl StreamedBody {
     }
 
     async fn fill_within(&mut self, limit: Duration) -> Result<(), Error> {
-        let filled = timeout(limit, self.chunks.fill())
-            .await
-            .map_err(|_| Error::Silent {
-                address: self.address.clone(),
-                after: limit,
-            })?;
-        match filled.map_err(|error| Error::broken(&self.address, error))? {
-            true => Ok(()),
-            false => Err(Error::Ended(String::new())),
-        }
+        let Self { chunks, address, .. } = self;
+        let filling = async {
+            match chunks.fill().await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(Error::Ended(String::new())),
+                Err(error) => Err(Error::broken(address, error)),
+            }
+        };
+        within(limit, address, filling).await
     }
 
     /// Lends what arrived to `read` and forgets what it took.

@@ -1,12 +1,12 @@
 use std::collections::VecDeque;
 
 use pogu_proto::pogu::Command;
-use tokio::time::timeout;
 
 use super::{Plan, Step};
 use crate::Error;
 use crate::conversation::{Conversation, Reply};
 use crate::limits::EVENTS_WAITING_MAX;
+use crate::patience::within;
 
 /// The pogu dialect over a WebSocket, TCP or SockJS.
 #[derive(Debug)]
@@ -46,10 +46,7 @@ impl PoguLink {
             }
             Ok(None)
         };
-        let start = timeout(limit, answered).await.map_err(|_| Error::Silent {
-            address: plan.target.authority(),
-            after: limit,
-        })??;
+        let start = within(limit, &plan.target.authority(), answered).await?;
         if let Some(start) = start {
             waiting.push_front(Step::Position(start));
         }

@@ -1,9 +1,8 @@
 use std::collections::VecDeque;
 
-use tokio::time::timeout;
-
 use super::{Plan, Step};
 use crate::limits::EVENTS_WAITING_MAX;
+use crate::patience::within;
 use crate::publisher::Draft;
 use crate::socketio::{Heard, SocketIoConversation};
 use crate::{Error, Gap};
@@ -27,12 +26,7 @@ impl SocketIoLink {
             waiting: VecDeque::new(),
         };
         let limit = plan.options.connect_timeout;
-        timeout(limit, link.answered(asked))
-            .await
-            .map_err(|_| Error::Silent {
-                address: plan.target.authority(),
-                after: limit,
-            })??;
+        within(limit, &plan.target.authority(), link.answered(asked)).await?;
         Ok(link)
     }
 

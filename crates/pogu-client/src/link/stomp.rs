@@ -1,10 +1,10 @@
 use std::collections::VecDeque;
 
 use pogu_proto::stomp::{AckMode, Request};
-use tokio::time::timeout;
 
 use super::{Plan, Step};
 use crate::limits::{BACKLOG_BYTES_MAX, EVENTS_WAITING_MAX, PREFETCH_MAX};
+use crate::patience::within;
 use crate::stomp::{Heard, Incoming, StompConversation, destination, ended, is_queue};
 use crate::{Error, Gap};
 
@@ -46,12 +46,7 @@ impl StompLink {
             waiting: VecDeque::new(),
         };
         let limit = plan.options.connect_timeout;
-        timeout(limit, link.answered())
-            .await
-            .map_err(|_| Error::Silent {
-                address: plan.target.authority(),
-                after: limit,
-            })??;
+        within(limit, &plan.target.authority(), link.answered()).await?;
         Ok(link)
     }
 

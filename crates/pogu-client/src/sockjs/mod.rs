@@ -6,12 +6,12 @@ mod transport;
 
 use pogu_proto::sockjs::{Client, ClientEvent, Close, Frame, FrameError, put_send};
 use pogu_proto::ws::Kind;
-use tokio::time::timeout;
 use tracing::info;
 
 use self::inbox::Inbox;
 use self::responses::Responses;
 use crate::engineio::is_of_the_way;
+use crate::patience::within;
 use crate::ws::WsConnection;
 use crate::{Error, Options, Target};
 
@@ -93,10 +93,7 @@ impl SockJs {
             }
             Ok(())
         };
-        timeout(after, opening).await.map_err(|_| Error::Silent {
-            address: target.authority(),
-            after,
-        })??;
+        within(after, &target.authority(), opening).await?;
         if let Carrier::Responses(responses) = &mut session.carrier {
             responses.opened();
         }
