@@ -12,7 +12,7 @@ pub struct Options {
     /// step of each of them alone.
     pub opening_timeout: Option<Duration>,
     /// With nothing heard for so long, a WebSocket, TCP or SockJS connection is asked for a sign of life; with nothing heard for
-    /// twice as long, any connection is taken for dead and made anew. STOMP over TCP and Socket.IO over polls have signs of life as
+    /// twice as long, any connection is taken for dead and made anew; over UDP after 20 s already. STOMP over TCP and Socket.IO over polls have signs of life as
     /// seldom as their server wants them.
     pub idle_timeout: Duration,
     /// The first wait between attempts to connect again; each failure doubles it, and the wait is a random part of it.

@@ -18,6 +18,9 @@ const RETRY: Duration = Duration::from_millis(250);
 /// token, and says so to a renewal alone.
 const RENEWAL: Duration = Duration::from_secs(5);
 
+/// Renewals in a row without a datagram after which the link is taken for dead.
+const UNANSWERED_MAX: u32 = 4;
+
 /// Messages that wait because they came before the subscription was answered.
 const WAITING_MAX: usize = 1024;
 
@@ -91,7 +94,7 @@ impl UdpLink {
                 return Ok(step);
             }
             let Some(reply) = self.receive(plan, self.renewal).await? else {
-                let after = plan.options.idle_timeout * 2;
+                let after = renewal(&plan.options) * UNANSWERED_MAX;
                 if self.heard.elapsed() >= after {
                     return Err(Error::Silent {
                         address: plan.target.authority(),
@@ -241,10 +244,11 @@ mod tests {
     #[test]
     fn a_server_that_knows_nothing_of_a_lease_is_soon_found_out() {
         assert!(renewal(&Options::default()) <= DEAF_MAX);
+        assert!(renewal(&Options::default()) * UNANSWERED_MAX < Options::default().idle_timeout);
         let hasty = Options {
             idle_timeout: Duration::from_secs(2),
             ..Options::default()
         };
-        assert_eq!(renewal(&hasty), Duration::from_secs(1));
+        assert_eq!(renewal(&hasty) * UNANSWERED_MAX, hasty.idle_timeout * 2);
     }
 }
