@@ -162,7 +162,10 @@ impl Conversation {
         loop {
             let reply = match &mut self.carrier {
                 Carrier::Ws(connection) => Some(connection.next(|_, answer| parse(answer)).await??),
-                Carrier::Tcp(lines) => lines.next(&self.address).await?,
+                Carrier::Tcp(lines) => match lines.next(&self.address).await {
+                    Err(error) if !self.is_known => return Err(error.at_first(&self.address)),
+                    heard => heard?,
+                },
                 Carrier::SockJs(session) => session
                     .next(|answer| parse(answer.as_bytes()))
                     .await?

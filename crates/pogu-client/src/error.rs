@@ -132,6 +132,21 @@ impl Error {
         }
     }
 
+    /// The peer was there, and closed the connection before it said anything.
+    pub(crate) fn unanswered(address: &str) -> Self {
+        Error::Ended(format!(
+            "{address} closed it without an answer, perhaps having as many as it takes"
+        ))
+    }
+
+    /// This error, met before the peer has said anything.
+    pub(crate) fn at_first(self, address: &str) -> Self {
+        match self {
+            Error::Ended(why) if why.is_empty() => Error::unanswered(address),
+            other => other,
+        }
+    }
+
     pub(crate) fn broken(address: &str, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Error::Broken {
             address: address.to_owned(),

@@ -1,3 +1,4 @@
+use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -96,13 +97,22 @@ impl Drop for HttpConnection {
     }
 }
 
+/// How the end of a connection is told to who still writes.
+const CLOSED: [io::ErrorKind; 3] = [
+    io::ErrorKind::ConnectionReset,
+    io::ErrorKind::ConnectionAborted,
+    io::ErrorKind::BrokenPipe,
+];
+
 /// Why a request was not answered.
 fn not_answered(address: &str, error: hyper::Error) -> Error {
     if error.is_parse() {
         return Error::Violation(format!("{address} does not answer in HTTP: {error}"));
     }
-    if error.is_closed() || error.is_canceled() || error.is_incomplete_message() {
-        return Error::Ended(format!("{address} closed it without an answer"));
+    let cause = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
+    let is_closed = cause.is_some_and(|cause| CLOSED.contains(&cause.kind()));
+    if is_closed || error.is_closed() || error.is_canceled() || error.is_incomplete_message() {
+        return Error::unanswered(address);
     }
     Error::broken(address, error)
 }

@@ -157,7 +157,8 @@ impl StompConversation {
         };
         conversation.put();
         let after = options.connect_timeout;
-        match within(after, &address, conversation.next()).await? {
+        let heard = within(after, &address, conversation.next()).await;
+        match heard.map_err(|error| error.at_first(&address))? {
             Heard::Error { message, why, .. } => Err(ended(&message, &why)),
             // Before CONNECTED nothing else is heard.
             _ => Ok(conversation),

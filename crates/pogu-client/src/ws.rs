@@ -173,7 +173,7 @@ async fn shake_hands(mut wire: Wire, request: &Request<'_>) -> Result<Wire, Erro
     loop {
         match wire.wait(far).await.map_err(|error| Error::broken(host, error))? {
             Moved::Input => {}
-            Moved::End | Moved::Nothing => return Err(Error::Ended(String::new())),
+            Moved::End | Moved::Nothing => return Err(Error::unanswered(host)),
         }
         if wire
             .read(|reader, _| handshake.receive(reader))

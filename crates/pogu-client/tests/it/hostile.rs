@@ -146,8 +146,8 @@ async fn who_speaks_otherwise_is_named_at_once() {
     );
 }
 
-/// What HTTP says of a peer that does `act` with each connection before it has read anything.
-async fn unasked<F>(act: impl Fn(TcpStream) -> F + Send + 'static) -> Error
+/// What is said of a peer that does `act` with each connection before it has read anything.
+async fn unasked<F>(via: Via, act: impl Fn(TcpStream) -> F + Send + 'static) -> Error
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -158,20 +158,25 @@ where
             tokio::spawn(act(stream));
         }
     });
-    refusal(address, Via::Poll).await
+    refusal(address, via).await
 }
 
 #[tokio::test]
 async fn a_connection_that_is_closed_without_an_answer_is_told_in_words() {
     let error = refusal(peer(|stream| async { drop(stream) }).await, Via::Poll).await;
     assert!(
-        matches!(&error, Error::Ended(why) if why.ends_with("closed it without an answer")),
+        matches!(&error, Error::Ended(why) if why.contains("closed it without an answer")),
         "{error}"
     );
-    // By when it is noticed it may be a reset.
-    let error = unasked(|stream| async { drop(stream) }).await;
-    assert!(matches!(error, Error::Ended(_) | Error::Broken { .. }), "{error}");
-    assert!(!error.to_string().contains("channel"), "{error}");
+    for via in [Via::Poll, Via::Ws, Via::Tcp, Via::SockJs, Via::Stomp] {
+        let error = unasked(via, |stream| async { drop(stream) }).await;
+        // What was written may be answered by a reset.
+        assert!(
+            matches!(error, Error::Ended(_) | Error::Broken { .. }),
+            "{via}: {error}"
+        );
+        assert!(!error.to_string().contains("channel"), "{via}: {error}");
+    }
 }
 
 #[tokio::test]
