@@ -4,6 +4,7 @@ use pogu_hub::Cursor;
 use pogu_proto::{Time, ws};
 
 use crate::engineio::{EngineIo, Sid};
+use crate::http::Parked;
 use crate::id::PeerId;
 use crate::lease::Lease;
 use crate::sockjs::SockJs;
@@ -28,6 +29,8 @@ pub(crate) enum Carrier {
         session: PeerId,
         until: Time,
     },
+    /// A poll of Engine.IO that waits for its session's answer.
+    Parked(Box<Parked>),
     /// An endless response body of Server-Sent Events.
     Sse {
         quiet_since: Time,
@@ -65,6 +68,7 @@ impl Carrier {
             Carrier::WebSocket(_) => true,
             Carrier::EngineIo(engine) => engine.socket.is_some(),
             Carrier::SockJs(carrier) => carrier.sid().is_none(),
+            Carrier::Parked(_) => true,
             _ => false,
         }
     }

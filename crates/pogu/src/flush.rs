@@ -275,7 +275,7 @@ impl Lane {
         }
         if matches!(
             (&peer.carrier, &peer.link),
-            (Carrier::LongPoll { .. }, Link::Tcp(_))
+            (Carrier::LongPoll { .. } | Carrier::Parked(_), Link::Tcp(_))
         ) && !self.shutting_down
         {
             return self.give_back(slot);

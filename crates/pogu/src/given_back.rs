@@ -52,6 +52,7 @@ impl Lane {
         };
         let next = match carrier {
             Carrier::LongPoll { unread, .. } => Next::Http(unread.into_vec()),
+            Carrier::Parked(parked) => Next::Http(parked.unread.into_vec()),
             Carrier::Silent => Next::Sniffing,
             _ => return,
         };

@@ -301,6 +301,14 @@ impl Lane {
         self.drain();
         let slots: Vec<usize> = self.peers.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
+            // It is answered with its session's last words.
+            if let Some(Peer {
+                carrier: Carrier::Parked(_),
+                ..
+            }) = self.peers.get(slot)
+            {
+                continue;
+            }
             self.end(slot, &Ending::ShuttingDown);
             // One that has ended before may have stayed only for a client that asks again.
             self.mark_dirty(slot);

@@ -133,7 +133,9 @@ impl Peer {
     /// The form in which messages are delivered to it; `None` if it takes none.
     pub(crate) fn form(&self) -> Option<Form> {
         Some(match (&self.carrier, &self.dialect) {
-            (_, Dialect::Handler(_)) | (Carrier::Probe { .. } | Carrier::Silent, _) => return None,
+            (_, Dialect::Handler(_)) | (Carrier::Probe { .. } | Carrier::Silent | Carrier::Parked(_), _) => {
+                return None;
+            }
             (Carrier::EngineIo(engine), _) => Form::SocketIo(engine.packing()),
             (_, Dialect::SocketIo(_)) => return None,
             (Carrier::SockJs(carrier), dialect) => {
@@ -173,6 +175,7 @@ impl Peer {
             (Carrier::SockJs(_), Dialect::Stomp(_)) => Way::SockJsStomp,
             (Carrier::SockJs(_), _) => Way::SockJsHandler,
             (Carrier::Probe { .. }, _) => Way::SocketIoProbe,
+            (Carrier::Parked(_), _) => Way::SocketIoPoll,
             (Carrier::Silent, _) => Way::TcpSilent,
             (Carrier::Stream, Dialect::Pogu(_)) => Way::TcpPogu,
             (Carrier::Stream, Dialect::Stomp(_)) => Way::TcpStomp,
@@ -352,7 +355,7 @@ impl Peer {
             }
             Carrier::LongPoll { until, .. } => Some(*until),
             Carrier::Datagram(lease) => Some(lease.until),
-            Carrier::Stream | Carrier::Silent => None,
+            Carrier::Stream | Carrier::Silent | Carrier::Parked(_) => None,
         };
         let dialect = self.dialect.deadline(core);
         let stall = self.stalled.map(|since| since + core.times.write_stall);

@@ -31,7 +31,7 @@ impl Lane {
             }
             return;
         }
-        let is_poll = matches!(peer.carrier, Carrier::LongPoll { .. });
+        let is_poll = matches!(peer.carrier, Carrier::LongPoll { .. } | Carrier::Parked(_));
         if event.writable && mem::take(&mut peer.blocked) {
             self.mark_dirty(event.slot);
         }

@@ -7,16 +7,19 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use pogu_proto::engineio::{self, Form, Refusal, jsonp};
+use pogu_proto::framing::Framing;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::bodies::{self, Client, Unread};
-use super::session::Answer;
+use super::parked::{Lost, PARK_AFTER, Parked};
+use super::session::{Answer, Session};
 use super::{Reply, full, problem, upgrade};
 use crate::attendance;
 use crate::carrier::Carrier;
 use crate::core::Core;
-use crate::dialect::{Dialect, SocketIo};
-use crate::drive::{Command, Lanes, Shared};
+use crate::dialect::{Dialect, Plain, SocketIo};
+use crate::drive::Shared;
 use crate::engineio::{self as carrier, EngineIo, Poll, Sid};
 use crate::errand::{Errand, Post};
 use crate::handler::Endpoint;
@@ -31,6 +34,7 @@ pub(super) async fn respond(
     client: &Rc<Client>,
     endpoint: Option<Arc<Endpoint>>,
     origin_allowed: bool,
+    may_leave: impl Fn() -> bool,
 ) -> Answer {
     let method = match *request.method() {
         Method::GET => engineio::Method::Get,
@@ -76,7 +80,7 @@ pub(super) async fn respond(
             let engine = EngineIo::new(version, base64, None, &lane.core);
             begin(&mut lane, client.remote, engine, endpoint, jsonp)
         }
-        engineio::Request::Poll { sid, jsonp } => poll(lane, &sid, jsonp).await,
+        engineio::Request::Poll { sid, jsonp } => return poll(lane, &sid, jsonp, may_leave).await,
         engineio::Request::Post { sid, jsonp } => {
             let sid = Sid::parse(&sid);
             post(lane, request, client, sid, jsonp).await
@@ -119,7 +123,7 @@ fn begin(
                 payload.extend_from_slice(form.separator());
                 payload.append(&mut peer.out);
             }
-            answered(carrier::Answer::Payload(form, payload), jsonp)
+            answer_of(carrier::Answer::Payload(form, payload), jsonp).map(full)
         }
         Err(error) => problem(Problem::overloaded(&error.to_string())),
     }
@@ -133,12 +137,13 @@ pub(super) fn dialect(engine: &EngineIo, endpoint: Option<Arc<Endpoint>>, core: 
     }
 }
 
-async fn poll(lane: &Shared, sid: &str, jsonp: Option<u32>) -> Reply {
+/// Waits for the answer to a poll; `may_leave` says whether the connection may be left to the lane meanwhile.
+async fn poll(lane: &Shared, sid: &str, jsonp: Option<u32>, may_leave: impl Fn() -> bool) -> Answer {
     let Some(sid) = Sid::parse(sid) else {
-        return refused(Refusal::Session);
+        return Answer::Reply(refused(Refusal::Session));
     };
-    let (sender, answer) = oneshot::channel();
-    let (number, lanes) = {
+    let (sender, mut waits) = oneshot::channel();
+    let mut lost = {
         let mut lane = lane.borrow_mut();
         let number = lane.next_number();
         let poll = Poll {
@@ -146,35 +151,23 @@ async fn poll(lane: &Shared, sid: &str, jsonp: Option<u32>) -> Reply {
             answer: sender,
         };
         lane.send(Errand::Poll { sid, poll });
-        (number, lane.lanes.clone())
+        Lost::new(lane.lanes.clone(), Errand::PollLost { sid, number })
     };
-    let mut guard = Guard {
-        lanes,
-        lost: Some(Errand::PollLost { sid, number }),
+    let answer = match timeout(PARK_AFTER, &mut waits).await {
+        Ok(answer) => answer,
+        Err(_) if may_leave() && !lane.borrow().shutting_down => {
+            let carrier = Carrier::Parked(Box::new(Parked::new(waits, jsonp, lost)));
+            let dialect = Dialect::Plain(Plain::new(None, Framing::Line));
+            return Answer::Session(Response::new(()), Box::new(Session::new(carrier, dialect)));
+        }
+        Err(_) => waits.await,
     };
-    let answer = answer.await;
-    guard.lost = None;
-    match answer {
-        Ok(answer) => answered(answer, jsonp),
+    lost.is_answered();
+    Answer::Reply(match answer {
+        Ok(answer) => answer_of(answer, jsonp).map(full),
         // The session has ended without a word.
         Err(_) => refused(Refusal::Session),
-    }
-}
-
-/// Tells the session's lane that whoever waited has gone: hyper drops the future of a request whose connection ends.
-struct Guard {
-    lanes: Lanes,
-    lost: Option<Errand>,
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if let Some(lost) = self.lost.take()
-            && let Some(handle) = self.lanes.get(lost.sid().lane())
-        {
-            handle.send(Command::Errand(lost));
-        }
-    }
+    })
 }
 
 async fn post(
@@ -232,10 +225,11 @@ pub(super) async fn has_session(lane: &Shared, sid: Sid) -> bool {
     answer.await.is_ok()
 }
 
-fn answered(answer: carrier::Answer, jsonp: Option<u32>) -> Reply {
+/// What a poll is answered with.
+pub(super) fn answer_of(answer: carrier::Answer, jsonp: Option<u32>) -> Response<Bytes> {
     let (form, payload) = match answer {
         carrier::Answer::Payload(form, payload) => (form, payload),
-        carrier::Answer::Refused(refusal) => return refused(refusal),
+        carrier::Answer::Refused(refusal) => return refusal_of(refusal),
     };
     let (body, content_type) = match jsonp.filter(|_| form == Form::V3Text) {
         None => (payload, form.content_type()),
@@ -245,20 +239,23 @@ fn answered(answer: carrier::Answer, jsonp: Option<u32>) -> Reply {
             (script, "text/javascript; charset=UTF-8")
         }
     };
-    let mut reply = Response::new(full(Bytes::from(body)));
-    let headers = reply.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    reply
+    reply(StatusCode::OK, content_type, body.into())
+}
+
+pub(super) fn refusal_of(refusal: Refusal) -> Response<Bytes> {
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    reply(status, "application/json", refusal.body().into())
 }
 
 pub(super) fn refused(refusal: Refusal) -> Reply {
-    let mut reply = super::json(
-        StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST),
-        refusal.body(),
-    );
-    reply
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    refusal_of(refusal).map(full)
+}
+
+fn reply(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Bytes> {
+    let mut reply = Response::new(body);
+    *reply.status_mut() = status;
+    let headers = reply.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     reply
 }

@@ -5,6 +5,7 @@ mod cors;
 mod engineio;
 mod idle;
 mod parameters;
+mod parked;
 mod replies;
 mod rewind;
 mod session;
@@ -13,6 +14,7 @@ mod topics;
 mod upgrade;
 
 pub(crate) use bodies::Bodies;
+pub(crate) use parked::Parked;
 pub(crate) use topics::NAME_MAX;
 
 use std::cell::Cell;
@@ -254,6 +256,13 @@ async fn respond(
     // A page of the server itself may use it whatever the list says; what is no page has no origin.
     let permitted = allowed.is_some() || cors::is_own(request.headers());
     let behind = sockjs::find(&lane, &request);
+    // A poll is answered on a connection that goes on; a socket that would close after it stays with hyper.
+    let closes = request.version() < Version::HTTP_11
+        || upgrade::has_token(request.headers(), header::CONNECTION, "close");
+    let is_free = || takeover.as_ref().is_some_and(|takeover| !takeover.blocked.get());
+    // Whoever reads the connection next must find the next request there, not a body.
+    let has_body = !request.body().is_end_stream();
+    let may_leave = || is_free() && !closes && !has_body;
     let answer = if let Err(refused) = check(&request, permitted) {
         Answer::Reply(problem(refused))
     } else if let Some(target) = behind {
@@ -261,16 +270,12 @@ async fn respond(
     } else if cors::is_preflight(&request) {
         Answer::Reply(cors::preflight(&request))
     } else {
-        route(&lane, &mut request, &client, permitted).await
+        route(&lane, &mut request, &client, permitted, &may_leave).await
     };
-    // A poll is answered on a connection that goes on; a socket that would close after it stays with hyper.
-    let closes = request.version() < Version::HTTP_11
-        || upgrade::has_token(request.headers(), header::CONNECTION, "close");
     let answer = match answer {
-        // Whoever reads the connection next must find the next request there, not a body.
-        Answer::Session(..) if !request.body().is_end_stream() => Answer::Reply(problem(
-            Problem::bad_request("a GET that waits for messages has no body; leave it out"),
-        )),
+        Answer::Session(..) if has_body => Answer::Reply(problem(Problem::bad_request(
+            "a GET that waits for messages has no body; leave it out",
+        ))),
         answer => answer,
     };
     drop(request);
@@ -342,6 +347,7 @@ async fn route(
     request: &mut Request<Incoming>,
     client: &Rc<Client>,
     origin_allowed: bool,
+    may_leave: &impl Fn() -> bool,
 ) -> Answer {
     let path = request.uri().path().to_owned();
     if let Some(topic) = path.strip_prefix("/topics/") {
@@ -354,7 +360,7 @@ async fn route(
             return upgrade::websocket(lane, request, Purpose::Stomp, origin_allowed);
         }
         "/socket.io/" | "/socket.io" => {
-            return engineio::respond(lane, request, client, None, origin_allowed).await;
+            return engineio::respond(lane, request, client, None, origin_allowed, may_leave).await;
         }
         _ => {}
     }
@@ -364,7 +370,7 @@ async fn route(
         return upgrade::websocket(lane, request, purpose, origin_allowed);
     }
     if let Some(endpoint) = handlers.engineio.get(&path).cloned() {
-        return engineio::respond(lane, request, client, Some(endpoint), origin_allowed).await;
+        return engineio::respond(lane, request, client, Some(endpoint), origin_allowed, may_leave).await;
     }
     Answer::Reply(page_at(lane, request, &path))
 }

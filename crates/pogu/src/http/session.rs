@@ -17,7 +17,7 @@ use http_body_util::Either;
 use pogu_hub::{After, Selector, SubscribeError};
 use tokio::net::TcpStream;
 
-use super::{Reply, problem};
+use super::{Reply, parked, problem};
 use crate::carrier::Carrier;
 use crate::dialect::Dialect;
 use crate::drive::Shared;
@@ -82,7 +82,7 @@ impl Takeover {
 
 /// Moves an HTTP/1 connection to the lane. `unread` are bytes of it that came after the request.
 pub(super) fn take_over(
-    lane: &Shared,
+    shared: &Shared,
     remote: SocketAddr,
     stream: TcpStream,
     unread: &mut [u8],
@@ -90,7 +90,7 @@ pub(super) fn take_over(
     mut session: Session,
 ) {
     let Ok(stream) = stream.into_std() else { return };
-    let mut lane = lane.borrow_mut();
+    let mut lane = shared.borrow_mut();
     if lane.shutting_down {
         return;
     }
@@ -102,11 +102,13 @@ pub(super) fn take_over(
         // Completed when the answer, and so its length, is known.
         *head = std::mem::take(&mut out).into();
         *kept = (&*unread).into();
+    } else if let Carrier::Parked(_) = &session.carrier {
+        out.clear();
     } else {
         out.extend_from_slice(b"\r\n");
         out.append(&mut session.first);
     }
-    let carrier = match (session.probed, session.carrier) {
+    let mut carrier = match (session.probed, session.carrier) {
         (Some(sid), Carrier::WebSocket(socket)) => {
             return lane.send(Errand::Probe(Box::new(Probe {
                 sid,
@@ -119,10 +121,17 @@ pub(super) fn take_over(
         }
         (_, carrier) => carrier,
     };
+    let waits = match &mut carrier {
+        Carrier::Parked(parked) => parked.take_over(head, unread),
+        _ => None,
+    };
     let link = Link::Tcp(mio::net::TcpStream::from_std(stream));
     let Ok(id) = lane.add(link, remote, carrier, session.dialect, &mut []) else {
         return;
     };
+    if let Some(waits) = waits {
+        parked::wait(shared, id, waits);
+    }
     let slot = id.slot as usize;
     if let Some(peer) = lane.get(id) {
         peer.out = out;
@@ -183,7 +192,7 @@ pub(super) async fn ride(lane: &Shared, remote: SocketAddr, head: Response<()>, 
 }
 
 /// The status line and the headers, without the empty line that ends them.
-fn head_bytes(head: &Response<()>) -> Vec<u8> {
+pub(super) fn head_bytes(head: &Response<()>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(256);
     // Writing to a vector does not fail.
     let _ = write!(bytes, "HTTP/1.1 {}\r\n", head.status());

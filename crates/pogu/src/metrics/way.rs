@@ -37,6 +37,8 @@ pub enum Way {
     SockJsHandler,
     /// A WebSocket that is to take over a session of Engine.IO.
     SocketIoProbe,
+    /// A poll that has waited for a while for its session of Engine.IO.
+    SocketIoPoll,
     /// A WebSocket that the application handles itself.
     WsHandler,
     /// A poll that is answered at once.
@@ -53,7 +55,7 @@ pub enum Way {
 
 impl Way {
     /// All of them, in order.
-    pub const ALL: [Way; 22] = [
+    pub const ALL: [Way; 23] = [
         Way::TcpSilent,
         Way::TcpPogu,
         Way::TcpPlain,
@@ -70,6 +72,7 @@ impl Way {
         Way::SockJsStomp,
         Way::SockJsHandler,
         Way::SocketIoProbe,
+        Way::SocketIoPoll,
         Way::WsHandler,
         Way::HttpPoll,
         Way::HttpLongPoll,
@@ -87,6 +90,7 @@ impl Way {
             Way::SocketIo | Way::EngineIoHandler => "engine.io",
             Way::SockJsPlain | Way::SockJsPogu | Way::SockJsStomp | Way::SockJsHandler => "sockjs",
             Way::SocketIoProbe => "engine.io-probe",
+            Way::SocketIoPoll => "engine.io-poll",
             Way::HttpPoll => "http-poll",
             Way::HttpLongPoll => "http-long-poll",
             Way::HttpStream => "http-stream",
@@ -101,7 +105,7 @@ impl Way {
             Way::TcpSilent => "unknown",
             Way::TcpPogu | Way::UdpPogu | Way::WsPogu | Way::SockJsPogu => "pogu",
             Way::TcpStomp | Way::WsStomp | Way::SockJsStomp => "stomp",
-            Way::SocketIo | Way::SocketIoProbe => "socket.io",
+            Way::SocketIo | Way::SocketIoProbe | Way::SocketIoPoll => "socket.io",
             Way::WsHandler | Way::EngineIoHandler | Way::SockJsHandler => "handler",
             Way::TcpPlain
             | Way::UdpPlain

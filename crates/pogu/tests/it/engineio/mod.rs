@@ -1,6 +1,7 @@
 //! Engine.IO over real sockets: a client on polls, on a WebSocket, and on its way from one to the other.
 
 mod hostile;
+mod parked;
 mod polls;
 mod requests;
 mod shutdown;
