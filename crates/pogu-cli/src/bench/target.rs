@@ -150,12 +150,12 @@ impl Target {
 
     /// Where to publish to what is subscribed to here: a WebSocket in place of HTTP.
     pub(super) fn publisher(&self) -> Target {
-        let scheme = match self.scheme {
-            Scheme::Http => Scheme::Ws,
-            other => other,
-        };
+        if self.scheme != Scheme::Http {
+            return self.clone();
+        }
         Target {
-            scheme,
+            scheme: Scheme::Ws,
+            path: without_transport(&self.path),
             ..self.clone()
         }
     }
@@ -356,4 +356,19 @@ impl Target {
         let path = path.split('?').next().unwrap_or_default();
         path.rsplit('/').next().unwrap_or_default().to_owned()
     }
+}
+
+/// A path without the word in its query that only a client of Socket.IO is meant by.
+fn without_transport(path: &str) -> String {
+    let Some((path, query)) = path.split_once('?') else {
+        return path.to_owned();
+    };
+    let others: Vec<&str> = query
+        .split('&')
+        .filter(|pair| !pair.starts_with("transport="))
+        .collect();
+    if others.is_empty() {
+        return path.to_owned();
+    }
+    format!("{path}?{}", others.join("&"))
 }

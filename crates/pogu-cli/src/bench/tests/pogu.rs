@@ -99,6 +99,11 @@ fn fan_out_to_clients_that_poll() {
         let measured = fan_out(&stage, STALL);
         assert_faultless(&measured, u64::from(super::MESSAGES), super::SUBSCRIBERS);
     }
+    // Where nothing else is said, it is published where it is heard, by a WebSocket that knows nothing of transports.
+    let target = Target::parse(&format!("http://{address}/topics/bench.same?transport=polling")).unwrap();
+    let stage = stage(target.clone(), Via::Socketio, target.publisher());
+    let measured = fan_out(&stage, STALL);
+    assert_faultless(&measured, u64::from(super::MESSAGES), super::SUBSCRIBERS);
 }
 
 #[test]
