@@ -5,8 +5,6 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, 
 use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
-use crate::config::suggestion;
-
 /// Characters of a client's value that are told back to it.
 const QUOTED_MAX: usize = 80;
 
@@ -91,13 +89,9 @@ impl Problem {
         .with("parameter", name)
     }
 
-    /// 400: there is no query parameter `name`, but there are those that are `known`.
-    pub(crate) fn unknown_parameter(name: &str, known: &[&str]) -> Problem {
-        let detail = format!(
-            "there is no parameter {}; {}",
-            quote(name),
-            suggestion(name, known)
-        );
+    /// 400: there is no query parameter `name`, but one that is meant.
+    pub(crate) fn unknown_parameter(name: &str, meant: &str) -> Problem {
+        let detail = format!("there is no parameter {}; did you mean {meant:?}?", quote(name));
         Problem::new(StatusCode::BAD_REQUEST, "bad-parameter", detail)
     }
 
@@ -263,7 +257,7 @@ mod tests {
         );
         assert_eq!(body["limit"], 1024);
         check(
-            Problem::unknown_parameter("wiat", &["after", "wait"]),
+            Problem::unknown_parameter("wiat", "wait"),
             400,
             "bad-parameter",
             "there is no parameter \"wiat\"; did you mean \"wait\"?",

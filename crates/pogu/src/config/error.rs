@@ -168,16 +168,20 @@ fn with_path(path: &[Step], message: &str) -> String {
 }
 
 /// The closest known name when it is near enough to be a slip of the hand, else all of them.
-pub(crate) fn suggestion(name: &str, known: &[&str]) -> String {
-    let close = known
-        .iter()
-        .map(|known| (strsim::damerau_levenshtein(&name.replace('_', "-"), known), known))
-        .filter(|(distance, known)| *distance <= 1 + known.len() / 4)
-        .min_by_key(|(distance, _)| *distance);
-    match close {
-        Some((_, known)) => format!("did you mean {known:?}?"),
+fn suggestion(name: &str, known: &[&str]) -> String {
+    match nearest(&name.replace('_', "-"), known) {
+        Some(known) => format!("did you mean {known:?}?"),
         None => format!("known here: {}", known.join(", ")),
     }
+}
+
+/// The known name of which `name` may be a slip of the hand.
+pub(crate) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    let near = known
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(name, known), *known))
+        .filter(|(distance, known)| *distance <= 1 + known.len() / 4);
+    near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
 }
 
 fn table_text(path: &[Step]) -> String {

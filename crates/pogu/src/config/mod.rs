@@ -29,7 +29,7 @@ pub use sections::{
 pub use value::{Size, parse_duration};
 
 use error::Wrong;
-pub(crate) use error::suggestion;
+pub(crate) use error::nearest;
 
 /// The most lanes a server has; a number of a lane goes into 10 bits.
 pub const LANES_MAX: usize = 1024;

@@ -2,6 +2,7 @@
 
 use pogu_hub::After;
 
+use crate::config::nearest;
 use crate::problem::Problem;
 
 /// The way that messages are to come.
@@ -12,18 +13,7 @@ pub(super) enum Via {
     Sse,
 }
 
-/// Parameters that this does not know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Others {
-    /// Whoever wrote one meant another.
-    Refused,
-    /// They are of the protocol within which a topic is asked for.
-    Ignored,
-}
-
 const KNOWN: [&str; 6] = ["after", "wait", "limit", "via", "echo", "last_event_id"];
-/// By which caches are kept away.
-const CACHE_BUSTERS: [&str; 2] = ["_", "t"];
 
 /// What the query of a topic's URL says.
 #[derive(Debug, Default)]
@@ -39,7 +29,7 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    pub(super) fn parse(query: Option<&str>, others: Others) -> Result<Self, Problem> {
+    pub(super) fn parse(query: Option<&str>) -> Result<Self, Problem> {
         let mut parameters = Self::default();
         for pair in query
             .unwrap_or_default()
@@ -84,10 +74,12 @@ impl Parameters {
                         _ => return Err(Problem::bad_parameter("echo", &value, "0 or 1")),
                     };
                 }
-                name if others == Others::Refused && !CACHE_BUSTERS.contains(&name) => {
-                    return Err(Problem::unknown_parameter(name, &KNOWN));
+                // Others may be meant for a proxy, a cache or SockJS.
+                name => {
+                    if let Some(meant) = nearest(name, &KNOWN) {
+                        return Err(Problem::unknown_parameter(name, meant));
+                    }
                 }
-                _ => {}
             }
         }
         Ok(parameters)
@@ -121,11 +113,8 @@ mod tests {
 
     #[test]
     fn a_query_is_read() {
-        let parameters = Parameters::parse(
-            Some("after=last:3&wait=2.5&limit=7&via=sse&echo=0&t=12&_=1"),
-            Others::Refused,
-        )
-        .unwrap();
+        let query = "after=last:3&wait=2.5&limit=7&via=sse&echo=0&t=12&_=1&c=x&token=secret&user=1&id=2";
+        let parameters = Parameters::parse(Some(query)).unwrap();
         assert_eq!(parameters.after, Some(After::Last(3)));
         assert_eq!(parameters.wait, Some(2.5));
         assert_eq!(parameters.limit, Some(7));
@@ -145,13 +134,11 @@ mod tests {
             "echo=2",
             "after=%zz",
             "a=%ff",
+            "wiat=1",
+            "After=1-2",
         ] {
-            for others in [Others::Refused, Others::Ignored] {
-                assert!(Parameters::parse(Some(query), others).is_err(), "{query}");
-            }
+            assert!(Parameters::parse(Some(query)).is_err(), "{query}");
         }
-        assert!(Parameters::parse(Some("wiat=1"), Others::Refused).is_err());
-        assert!(Parameters::parse(Some("wiat=1"), Others::Ignored).is_ok());
     }
 
     #[test]

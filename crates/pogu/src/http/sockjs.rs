@@ -11,7 +11,6 @@ use pogu_proto::sockjs::{self, Limits, Receiver, Refusal, SendError, Sender, htt
 use tokio::sync::oneshot;
 
 use super::bodies::{self, Client, Unread};
-use super::parameters::Others;
 use super::session::Answer;
 use super::{Reply, cors, engineio, full, problem, topics, upgrade};
 use crate::config::{Config, Cors, SockJs};
@@ -128,7 +127,7 @@ pub(super) async fn respond(
         return Answer::Reply(problem(Problem::no_such_topic(path, &format!("{topic}{rest}"))));
     }
     let purpose = match to {
-        To::Topic(topic) => match topics::purpose(&topic, Some(&query), Others::Ignored) {
+        To::Topic(topic) => match topics::purpose(&topic, Some(&query)) {
             Ok(purpose) => purpose,
             Err(error) => return Answer::Reply(problem(error)),
         },

@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::bodies::{self, Client};
-use super::parameters::{Others, Parameters, Via, decode};
+use super::parameters::{Parameters, Via, decode};
 use super::session::{self, Answer, Session};
 use super::{Reply, json, problem, upgrade};
 use crate::carrier::Carrier;
@@ -42,7 +42,7 @@ pub(super) async fn topic(
 ) -> Answer {
     let answer = match *request.method() {
         Method::POST => publish(lane, request, client, topic).await.map(Answer::Reply),
-        Method::GET if upgrade::is_asked(request) => purpose(topic, request.uri().query(), Others::Refused)
+        Method::GET if upgrade::is_asked(request) => purpose(topic, request.uri().query())
             .map(|purpose| upgrade::websocket(lane, request, purpose, origin_allowed)),
         Method::GET => read(lane, request, topic).await,
         Method::HEAD => head(topic).map(Answer::Reply),
@@ -60,9 +60,9 @@ fn head(topic: &str) -> Result<Reply, Problem> {
 }
 
 /// What a WebSocket, or what stands in for it, is for at a topic's URL.
-pub(super) fn purpose(path: &str, query: Option<&str>, others: Others) -> Result<Purpose, Problem> {
+pub(super) fn purpose(path: &str, query: Option<&str>) -> Result<Purpose, Problem> {
     let selector = selector(path)?;
-    let parameters = Parameters::parse(query, others)?;
+    let parameters = Parameters::parse(query)?;
     Ok(Purpose::Topic {
         selector,
         after: parameters.after.unwrap_or(After::Now),
@@ -88,8 +88,6 @@ async fn publish(
 ) -> Result<Reply, Problem> {
     let name = decode(&path.replace('+', "%2B"))?;
     let topic: Topic = parse_publish_topic(&name).map_err(|why| Problem::bad_topic(&name, &why))?;
-    // None of them is for a POST, but a wrong one was meant for something.
-    Parameters::parse(request.uri().query(), Others::Refused)?;
     if let Some(coding) = text_header(request.headers(), "content-encoding")?
         && !coding.eq_ignore_ascii_case("identity")
     {
@@ -185,7 +183,7 @@ fn text_header(headers: &HeaderMap, name: &'static str) -> Result<Option<Box<str
 async fn read(lane: &Shared, request: &Request<Incoming>, path: &str) -> Result<Answer, Problem> {
     let selector = selector(path)?;
     let http1 = request.version() < Version::HTTP_2;
-    let parameters = Parameters::parse(request.uri().query(), Others::Refused)?;
+    let parameters = Parameters::parse(request.uri().query())?;
     check_wait(lane, &parameters)?;
     let via = match parameters.via {
         Some(via) => via,

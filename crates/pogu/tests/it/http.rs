@@ -353,15 +353,10 @@ fn who_means_a_topic_or_a_parameter_is_told_how_it_is_written() {
     }
     let told = detail(server.get("/topics/a?wiat=3"), 400, "bad-parameter");
     assert!(told.contains("did you mean \"wait\"?"), "{told}");
-    let told = detail(
-        server.ask("POST /topics/a?tpye=x HTTP/1.1", b"x"),
-        400,
-        "bad-parameter",
-    );
-    assert!(told.contains("\"tpye\""), "{told}");
     let told = detail(server.get("/topics/a?wait=61"), 400, "bad-parameter");
     assert!(told.contains("at most 60"), "{told}");
-    assert_eq!(server.get("/topics/a?_=1&t=2").status, 200);
+    // Others may be for whatever stands in front.
+    assert_eq!(server.get("/topics/a?_=1&t=2&token=secret").status, 200);
     // A server may wait less than its clients may ask for.
     let server = Running::with("[limits]\nwait = \"10ms\"\n");
     assert_eq!(server.get("/topics/a?wait=60").status, 200);
