@@ -49,9 +49,14 @@ async fn answer(lane: &Shared, mut stream: TcpStream, spoken: &Spoken) -> bool {
     };
     let mut word = Vec::new();
     match protocol {
-        Protocol::Pogu => pogu::bye("overloaded", WHY, &mut word),
+        Protocol::Pogu => {
+            pogu::bye("overloaded", WHY, &mut word);
+            // A line that its stream ends in is none.
+            word.push(b'\n');
+        }
         Protocol::Stomp => word.extend_from_slice(format!("ERROR\nmessage:{WHY}\n\n\0").as_bytes()),
-        _ => {}
+        // Those of HTTP/1 are answered above; to the others a connection that closes says it.
+        Protocol::Http1 | Protocol::Http2 | Protocol::Tls | Protocol::ProxyV1 | Protocol::ProxyV2 => {}
     }
     refuse(&mut stream, &word).await;
     false

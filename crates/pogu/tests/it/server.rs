@@ -360,10 +360,12 @@ impl Lines {
         self.stream.get_mut().write_all(commands.as_ref()).unwrap();
     }
 
-    /// The next line without its end; empty at the end of the connection.
+    /// The next line without its end; empty at the end of the connection. A line that the connection ends in is none.
+    #[track_caller]
     pub(crate) fn hear(&mut self) -> String {
         let mut line = String::new();
         self.stream.read_line(&mut line).expect("a line");
+        assert!(line.is_empty() || line.ends_with('\n'), "{line:?} has no end");
         line.trim_end_matches('\n').to_owned()
     }
 
