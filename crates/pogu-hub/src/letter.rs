@@ -10,8 +10,8 @@ use crate::message::Message;
 /// How many wire forms a letter has room for. What each is, its user decides.
 pub const FORMS: usize = 18;
 
-/// A message waiting on one lane, shared by its mailboxes as `Rc<Letter>`. The first peer that needs a wire form makes it, and the
-/// others share the bytes.
+/// A message waiting on one lane, shared by its mailboxes as `Rc<Letter>`. The first peer that needs a wire form makes and keeps it, and
+/// the others share the bytes.
 #[derive(Debug)]
 pub struct Letter {
     /// The message.
@@ -29,15 +29,17 @@ impl Letter {
         }
     }
 
-    /// The wire form `index`, made by `encode` if it is the first time. Panics if `index` is not below [`FORMS`].
-    pub fn form(&self, index: usize, encode: impl FnOnce(&Message) -> Bytes) -> &Bytes {
+    /// Keeps a wire form for others, unless one is kept as `index`. There is none that is not below [`FORMS`].
+    pub fn keep(&self, index: usize, form: impl FnOnce() -> Bytes) {
         let forms = self
             .forms
             .get_or_init(|| Box::new([const { OnceCell::new() }; FORMS]));
-        forms[index].get_or_init(|| encode(&self.message))
+        if let Some(place) = forms.get(index) {
+            place.get_or_init(form);
+        }
     }
 
-    /// The wire form `index`, if it was made.
+    /// The wire form that is kept as `index`.
     pub fn cached(&self, index: usize) -> Option<&Bytes> {
         self.forms.get()?.get(index)?.get()
     }
@@ -57,8 +59,9 @@ mod tests {
             Policy::default(),
         )));
         assert_eq!(letter.cached(3), None);
-        assert_eq!(letter.form(3, |message| message.body.clone()), "hi");
-        assert_eq!(letter.form(3, |_| panic!("made twice")), "hi");
+        letter.keep(3, || letter.message.body.clone());
+        letter.keep(3, || panic!("made twice"));
+        letter.keep(FORMS, || panic!("there is no room"));
         assert_eq!(letter.cached(3).map(|form| form.as_ref()), Some(&b"hi"[..]));
         assert_eq!(letter.cached(FORMS - 1), None);
         assert_eq!(letter.cached(FORMS), None);

@@ -66,7 +66,7 @@ pub(crate) struct Head {
 }
 
 impl Form {
-    /// The slot of a [`Letter`] that holds this form, or this form but for its line feed.
+    /// The slot of a [`Letter`] that holds this form, or this form but for its line feed: below [`pogu_hub::FORMS`], and no other's.
     fn slot(self) -> Option<usize> {
         Some(match self {
             Form::Frame(deflate) => class(deflate),
@@ -88,10 +88,19 @@ impl Form {
 
     /// What follows each message of this form.
     fn end(self) -> &'static [u8] {
-        if matches!(self, Form::PoguLine | Form::JsonLine) {
-            b"\n"
-        } else {
-            b""
+        match self {
+            Form::PoguLine | Form::JsonLine => b"\n",
+            // They end where their frame, their datagram or their event does, or have their end within.
+            Form::Frame(_)
+            | Form::PoguFrame(_)
+            | Form::PoguDatagram
+            | Form::Framed(_)
+            | Form::Sse
+            | Form::JsonElement
+            | Form::Stomp(_)
+            | Form::StompFrame(..)
+            | Form::SocketIo(_)
+            | Form::SockJs(..) => b"",
         }
     }
 
@@ -153,7 +162,7 @@ impl Form {
             if let Some(slot) = self.slot()
                 && Rc::strong_count(letter) > 1
             {
-                letter.form(slot, |_| Bytes::copy_from_slice(&out[start..]));
+                letter.keep(slot, || Bytes::copy_from_slice(&out[start..]));
             }
         }
         out.extend_from_slice(self.end());
@@ -300,6 +309,50 @@ impl CursorText {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// All forms, those together that share a slot.
+    fn forms() -> Vec<Vec<Form>> {
+        let deflates = [None, Some(ws::Deflate::Wide), Some(ws::Deflate::Narrow)];
+        let versions = [stomp::Version::V1_0, stomp::Version::V1_1, stomp::Version::V1_2];
+        let strings = [Strings::Frames, Strings::Items];
+        let framed = [Framing::Line, Framing::Length, Framing::Datagram];
+        let kinds = [ws::Kind::Text, ws::Kind::Binary];
+        let mut forms = vec![
+            vec![Form::PoguLine, Form::PoguDatagram],
+            vec![Form::Sse],
+            vec![Form::JsonLine, Form::JsonElement],
+        ];
+        forms.extend(deflates.map(|deflate| vec![Form::Frame(deflate)]));
+        forms.extend(deflates.map(|deflate| vec![Form::PoguFrame(deflate)]));
+        forms.extend(framed.map(|framing| vec![Form::Framed(framing)]));
+        forms.extend(versions.map(|version| {
+            let frames = kinds.map(|kind| Form::StompFrame(version, kind));
+            [vec![Form::Stomp(version)], frames.to_vec()].concat()
+        }));
+        forms.extend(strings.map(|strings| vec![Form::SockJs(Said::Body, strings)]));
+        forms.extend(strings.map(|strings| vec![Form::SockJs(Said::Pogu, strings)]));
+        for form in forms.iter().flatten() {
+            // Whoever adds one adds it above, too.
+            match form {
+                Form::Frame(_) | Form::PoguFrame(_) | Form::PoguLine | Form::PoguDatagram => {}
+                Form::Framed(_) | Form::Sse | Form::JsonLine | Form::JsonElement => {}
+                Form::Stomp(_) | Form::StompFrame(..) | Form::SocketIo(_) | Form::SockJs(..) => {}
+            }
+        }
+        forms
+    }
+
+    #[test]
+    fn each_form_that_is_kept_has_a_slot_of_its_own() {
+        let mut taken = vec![false; pogu_hub::FORMS];
+        for together in forms() {
+            let slots: Vec<_> = together.iter().map(|form| form.slot()).collect();
+            assert!(slots.windows(2).all(|two| two[0] == two[1]), "{together:?}");
+            let Some(slot) = slots[0] else { continue };
+            assert!(!std::mem::replace(&mut taken[slot], true), "{together:?}");
+        }
+        assert!(taken.iter().all(|taken| *taken), "{taken:?}");
+    }
 
     #[test]
     fn the_longest_cursor_fits() {
