@@ -2,122 +2,83 @@
 
 use pogu_hub::Policy;
 
-/// A way in or out: carrier × dialect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// A TCP connection that has said nothing yet.
-    TcpSilent,
-    /// The pogu dialect on TCP.
-    TcpPogu,
-    /// A bound TCP port.
-    TcpPlain,
-    /// The pogu dialect on UDP.
-    UdpPogu,
-    /// A bound UDP port.
-    UdpPlain,
-    /// A topic's WebSocket.
-    WsPlain,
-    /// The pogu dialect on a WebSocket.
-    WsPogu,
-    /// STOMP on TCP.
-    TcpStomp,
-    /// STOMP on a WebSocket.
-    WsStomp,
-    /// Socket.IO on Engine.IO, by polls or a WebSocket.
-    SocketIo,
-    /// Engine.IO that the application handles itself.
-    EngineIoHandler,
-    /// A topic by SockJS.
-    SockJsPlain,
-    /// The pogu dialect by SockJS.
-    SockJsPogu,
-    /// STOMP by SockJS.
-    SockJsStomp,
-    /// SockJS that the application handles itself.
-    SockJsHandler,
-    /// A WebSocket that is to take over a session of Engine.IO.
-    SocketIoProbe,
-    /// A poll that has waited for a while for its session of Engine.IO.
-    SocketIoPoll,
-    /// A WebSocket that the application handles itself.
-    WsHandler,
-    /// A poll that is answered at once.
-    HttpPoll,
-    /// A poll that waits.
-    HttpLongPoll,
-    /// A stream of JSON lines.
-    HttpStream,
-    /// Server-sent events.
-    HttpSse,
-    /// A message sent by POST.
-    HttpPost,
+/// Ways, each with its labels `carrier` and `dialect`, from one list.
+macro_rules! ways {
+    ($($(#[$doc:meta])* $way:ident => $carrier:literal, $dialect:literal;)*) => {
+        /// A way in or out: carrier × dialect.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Way {
+            $($(#[$doc])* $way,)*
+        }
+
+        impl Way {
+            /// All of them, in order.
+            pub const ALL: [Way; [$($carrier),*].len()] = [$(Way::$way),*];
+
+            /// The label `carrier`.
+            pub fn carrier(self) -> &'static str {
+                match self {
+                    $(Way::$way => $carrier,)*
+                }
+            }
+
+            /// The label `dialect`.
+            pub fn dialect(self) -> &'static str {
+                match self {
+                    $(Way::$way => $dialect,)*
+                }
+            }
+        }
+    };
 }
 
-impl Way {
-    /// All of them, in order.
-    pub const ALL: [Way; 23] = [
-        Way::TcpSilent,
-        Way::TcpPogu,
-        Way::TcpPlain,
-        Way::UdpPogu,
-        Way::UdpPlain,
-        Way::WsPlain,
-        Way::WsPogu,
-        Way::TcpStomp,
-        Way::WsStomp,
-        Way::SocketIo,
-        Way::EngineIoHandler,
-        Way::SockJsPlain,
-        Way::SockJsPogu,
-        Way::SockJsStomp,
-        Way::SockJsHandler,
-        Way::SocketIoProbe,
-        Way::SocketIoPoll,
-        Way::WsHandler,
-        Way::HttpPoll,
-        Way::HttpLongPoll,
-        Way::HttpStream,
-        Way::HttpSse,
-        Way::HttpPost,
-    ];
-
-    /// The label `carrier`.
-    pub fn carrier(self) -> &'static str {
-        match self {
-            Way::TcpSilent | Way::TcpPogu | Way::TcpPlain | Way::TcpStomp => "tcp",
-            Way::UdpPogu | Way::UdpPlain => "udp",
-            Way::WsPlain | Way::WsPogu | Way::WsStomp | Way::WsHandler => "websocket",
-            Way::SocketIo | Way::EngineIoHandler => "engine.io",
-            Way::SockJsPlain | Way::SockJsPogu | Way::SockJsStomp | Way::SockJsHandler => "sockjs",
-            Way::SocketIoProbe => "engine.io-probe",
-            Way::SocketIoPoll => "engine.io-poll",
-            Way::HttpPoll => "http-poll",
-            Way::HttpLongPoll => "http-long-poll",
-            Way::HttpStream => "http-stream",
-            Way::HttpSse => "sse",
-            Way::HttpPost => "http-post",
-        }
-    }
-
-    /// The label `dialect`.
-    pub fn dialect(self) -> &'static str {
-        match self {
-            Way::TcpSilent => "unknown",
-            Way::TcpPogu | Way::UdpPogu | Way::WsPogu | Way::SockJsPogu => "pogu",
-            Way::TcpStomp | Way::WsStomp | Way::SockJsStomp => "stomp",
-            Way::SocketIo | Way::SocketIoProbe | Way::SocketIoPoll => "socket.io",
-            Way::WsHandler | Way::EngineIoHandler | Way::SockJsHandler => "handler",
-            Way::TcpPlain
-            | Way::UdpPlain
-            | Way::WsPlain
-            | Way::SockJsPlain
-            | Way::HttpPoll
-            | Way::HttpLongPoll
-            | Way::HttpStream
-            | Way::HttpSse
-            | Way::HttpPost => "plain",
-        }
-    }
+ways! {
+    /// A TCP connection that has said nothing yet.
+    TcpSilent => "tcp", "unknown";
+    /// The pogu dialect on TCP.
+    TcpPogu => "tcp", "pogu";
+    /// A bound TCP port.
+    TcpPlain => "tcp", "plain";
+    /// The pogu dialect on UDP.
+    UdpPogu => "udp", "pogu";
+    /// A bound UDP port.
+    UdpPlain => "udp", "plain";
+    /// A topic's WebSocket.
+    WsPlain => "websocket", "plain";
+    /// The pogu dialect on a WebSocket.
+    WsPogu => "websocket", "pogu";
+    /// STOMP on TCP.
+    TcpStomp => "tcp", "stomp";
+    /// STOMP on a WebSocket.
+    WsStomp => "websocket", "stomp";
+    /// Socket.IO on Engine.IO, by polls or a WebSocket.
+    SocketIo => "engine.io", "socket.io";
+    /// Engine.IO that the application handles itself.
+    EngineIoHandler => "engine.io", "handler";
+    /// A topic by SockJS.
+    SockJsPlain => "sockjs", "plain";
+    /// The pogu dialect by SockJS.
+    SockJsPogu => "sockjs", "pogu";
+    /// STOMP by SockJS.
+    SockJsStomp => "sockjs", "stomp";
+    /// SockJS that the application handles itself.
+    SockJsHandler => "sockjs", "handler";
+    /// A WebSocket that is to take over a session of Engine.IO.
+    SocketIoProbe => "engine.io-probe", "socket.io";
+    /// A poll that has waited for a while for its session of Engine.IO.
+    SocketIoPoll => "engine.io-poll", "socket.io";
+    /// A WebSocket that the application handles itself.
+    WsHandler => "websocket", "handler";
+    /// A poll that is answered at once.
+    HttpPoll => "http-poll", "plain";
+    /// A poll that waits.
+    HttpLongPoll => "http-long-poll", "plain";
+    /// A stream of JSON lines.
+    HttpStream => "http-stream", "plain";
+    /// Server-sent events.
+    HttpSse => "sse", "plain";
+    /// A message sent by POST.
+    HttpPost => "http-post", "plain";
 }
 
 /// Why a connection was refused.
