@@ -169,10 +169,8 @@ pub(crate) fn serve_on(lane: &Shared, socket: GivenBack) {
     match next {
         Next::Sniffing => spawn(lane, remote, async move { sniff(&shared, stream, remote).await }),
         Next::Http(first) => spawn(lane, remote, async move {
-            {
-                let log = HttpLog::new(remote, "1", false);
-                http::serve(&shared, stream, remote, first, log).await;
-            }
+            let log = HttpLog::new(remote, "1", false);
+            http::serve(&shared, stream, remote, first, log).await;
         }),
     }
 }

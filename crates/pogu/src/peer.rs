@@ -167,21 +167,26 @@ impl Peer {
             (Carrier::WebSocket(_), Dialect::Plain(_)) => Way::WsPlain,
             (Carrier::WebSocket(_), Dialect::Pogu(_)) => Way::WsPogu,
             (Carrier::WebSocket(_), Dialect::Stomp(_)) => Way::WsStomp,
-            (Carrier::WebSocket(_), _) => Way::WsHandler,
+            (Carrier::WebSocket(_), Dialect::Handler(_) | Dialect::SocketIo(_)) => Way::WsHandler,
             (Carrier::EngineIo(_), Dialect::Handler(_)) => Way::EngineIoHandler,
             (Carrier::EngineIo(_), _) => Way::SocketIo,
             (Carrier::SockJs(_), Dialect::Plain(_)) => Way::SockJsPlain,
             (Carrier::SockJs(_), Dialect::Pogu(_)) => Way::SockJsPogu,
             (Carrier::SockJs(_), Dialect::Stomp(_)) => Way::SockJsStomp,
-            (Carrier::SockJs(_), _) => Way::SockJsHandler,
+            (Carrier::SockJs(_), Dialect::Handler(_) | Dialect::SocketIo(_)) => Way::SockJsHandler,
             (Carrier::Probe { .. }, _) => Way::SocketIoProbe,
             (Carrier::Parked(_), _) => Way::SocketIoPoll,
             (Carrier::Silent, _) => Way::TcpSilent,
             (Carrier::Stream, Dialect::Pogu(_)) => Way::TcpPogu,
             (Carrier::Stream, Dialect::Stomp(_)) => Way::TcpStomp,
-            (Carrier::Stream, _) => Way::TcpPlain,
+            (Carrier::Stream, Dialect::Plain(_) | Dialect::SocketIo(_) | Dialect::Handler(_)) => {
+                Way::TcpPlain
+            }
             (Carrier::Datagram(_), Dialect::Pogu(_)) => Way::UdpPogu,
-            (Carrier::Datagram(_), _) => Way::UdpPlain,
+            (
+                Carrier::Datagram(_),
+                Dialect::Plain(_) | Dialect::Stomp(_) | Dialect::SocketIo(_) | Dialect::Handler(_),
+            ) => Way::UdpPlain,
             (Carrier::Sse { .. }, _) => Way::HttpSse,
             (Carrier::JsonLines { .. }, _) => Way::HttpStream,
             (Carrier::LongPoll { .. }, _) => Way::HttpLongPoll,
@@ -274,7 +279,8 @@ impl Peer {
                 let (wrap, gap) = (self.wrap(), gap_json(selector, missed));
                 conversation.tell_gap(subscription, &gap, wrap, &mut self.out, core);
             }
-            _ => {}
+            // A long poll tells it in its answer. The others have no place for it, or told it above.
+            (_, Dialect::Plain(_) | Dialect::Handler(_) | Dialect::Stomp(_)) => {}
         }
     }
 
@@ -325,7 +331,8 @@ impl Peer {
             (Carrier::LongPoll { .. }, _) => self.answer_poll(&[], false),
             (Carrier::Sse { .. }, _) => sse::comment(why, farewell),
             (_, Dialect::Pogu(_)) => wrap.put(farewell, core, |out| pogu::bye(name, why, out)),
-            _ => {}
+            // The others have no word for it, or have said it above.
+            (_, Dialect::Plain(_) | Dialect::Handler(_) | Dialect::SocketIo(_) | Dialect::Stomp(_)) => {}
         }
     }
 
@@ -467,7 +474,9 @@ impl Peer {
             (Carrier::SockJs(carrier), _) => Wrap::Strings(carrier.strings()),
             (Carrier::Datagram(_), _) => Wrap::Datagram,
             (_, Dialect::Stomp(_)) => Wrap::Bytes,
-            _ => Wrap::Line,
+            (_, Dialect::Pogu(_) | Dialect::Plain(_) | Dialect::SocketIo(_) | Dialect::Handler(_)) => {
+                Wrap::Line
+            }
         }
     }
 }

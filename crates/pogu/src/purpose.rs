@@ -54,8 +54,11 @@ impl Purpose {
         }
     }
 
-    /// Whether its messages have a head of their own beside a body.
-    pub(crate) fn has_heads(&self) -> bool {
-        matches!(self, Purpose::Pogu | Purpose::Stomp)
+    /// Whether what is said of a message needs room beside the body.
+    pub(crate) fn has_envelope(&self) -> bool {
+        match self {
+            Purpose::Pogu | Purpose::Stomp => true,
+            Purpose::Topic { .. } | Purpose::Endpoint(_) => false,
+        }
     }
 }

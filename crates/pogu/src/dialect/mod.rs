@@ -49,9 +49,12 @@ impl Dialect {
         }
     }
 
-    /// Whether its messages have a head of their own beside a body.
-    pub(crate) fn has_heads(&self) -> bool {
-        matches!(self, Dialect::Pogu(_) | Dialect::Stomp(_))
+    /// Whether what it says of a message needs room beside the body.
+    pub(crate) fn has_envelope(&self) -> bool {
+        match self {
+            Dialect::Pogu(_) | Dialect::Stomp(_) => true,
+            Dialect::Plain(_) | Dialect::SocketIo(_) | Dialect::Handler(_) => false,
+        }
     }
 
     /// The kind of message in which text goes out, where the carrier has two.

@@ -38,7 +38,7 @@ pub(super) fn websocket(
         // Each subscription of STOMP has a head of its own, so compressed frames could not be shared; its clients do well without.
         deflate: !matches!(purpose, Purpose::Stomp),
         protocols: protocols(&purpose),
-        limits: if purpose.has_heads() {
+        limits: if purpose.has_envelope() {
             lane.borrow().core.ws_head_limits.clone()
         } else {
             lane.borrow().core.ws_limits.clone()

@@ -198,7 +198,7 @@ impl SockJs {
 impl Peer {
     /// Bytes of a message, as on a WebSocket that is no SockJS.
     fn message_max(&self, core: &Core) -> usize {
-        if self.dialect.has_heads() {
+        if self.dialect.has_envelope() {
             core.ws_head_limits.message
         } else {
             core.ws_limits.message
