@@ -281,6 +281,8 @@ impl Lane {
             return self.give_back(slot);
         }
         peer.link.shut();
+        // What is left to it is to close its side.
+        peer.closing = Some(self.core.now + self.core.times.linger);
         if peer.heard_out || !matches!(peer.link, Link::Tcp(_)) {
             return self.remove(slot);
         }
@@ -288,6 +290,7 @@ impl Lane {
         if mem::take(&mut peer.unread) {
             self.read(slot, false);
         }
+        self.arm(slot);
     }
 
     fn write_out(&mut self, slot: usize) -> Progress {
@@ -499,7 +502,7 @@ fn note_progress(peer: &mut Peer, written: usize, core: &mut Core) {
     }
     peer.stalled = None;
     if let Some(until) = &mut peer.closing {
-        *until = core.now + core.times.linger;
+        *until = (*until).max(core.now + core.times.linger);
     }
     if let Carrier::Sse { quiet_since } | Carrier::JsonLines { quiet_since } = &mut peer.carrier {
         *quiet_since = core.now;

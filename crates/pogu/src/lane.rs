@@ -260,6 +260,10 @@ impl Lane {
         let linger = match (&peer.carrier, &peer.link) {
             (Carrier::SockJs(carrier), Link::None) => carrier.linger(),
             (Carrier::SockJs(carrier), _) => carrier.linger().max(self.core.times.linger),
+            // Until all that waits for it is written.
+            (_, Link::Tcp(_) | Link::Pipe(_)) if matches!(ending, Ending::ShuttingDown) => {
+                milliseconds(self.core.config.shutdown_timeout)
+            }
             _ => self.core.times.linger,
         };
         peer.closing = Some(self.core.now + linger);

@@ -103,6 +103,11 @@ impl Patience {
         }
     }
 
+    /// Whether a request waits for its answer.
+    pub(super) fn is_asked(&self) -> bool {
+        self.requests.running.get() > 0
+    }
+
     /// Bytes have come.
     pub(super) fn heard(&mut self) {
         self.look();

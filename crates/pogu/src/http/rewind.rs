@@ -26,7 +26,12 @@ pub(super) struct Rewind {
     stall: Option<Pin<Box<Sleep>>>,
     /// How long what comes is waited for; `None` if hyper knows.
     patience: Option<Patience>,
+    /// The client has said its last byte. Runs while it may still wait for an answer.
+    ended: Option<Pin<Box<Sleep>>>,
 }
+
+/// How long a client that says no more is taken to wait for the answer to what it has said, and not to have gone.
+const HALF_CLOSED: Duration = Duration::from_secs(1);
 
 impl Rewind {
     pub(super) fn new(
@@ -41,6 +46,7 @@ impl Rewind {
             blocked,
             stall: None,
             patience,
+            ended: None,
         }
     }
 
@@ -89,6 +95,10 @@ impl AsyncRead for Rewind {
             }
             if buf.filled().len() > before {
                 patience.heard();
+            } else if matches!(read, Poll::Ready(Ok(()))) && buf.remaining() > 0 && patience.is_asked() {
+                let this = &mut *self;
+                let ended = this.ended.get_or_insert_with(|| Box::pin(sleep(HALF_CLOSED)));
+                return ended.as_mut().poll(context).map(Ok);
             }
             return read;
         }

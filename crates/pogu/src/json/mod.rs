@@ -3,7 +3,7 @@
 //! | kind | its body in JSON | in a pipe of text alone |
 //! | --- | --- | --- |
 //! | JSON | `"data":` the value, spliced | as it is |
-//! | text | `"data":` a string | as it is |
+//! | text | `"data":` a string; `"base64":` where its type is JSON, which it is not | as it is |
 //! | binary | `"base64":` a string | a `data:` URL |
 
 use std::io::Write;
@@ -43,7 +43,8 @@ pub(crate) fn message(message: &Message, out: &mut Vec<u8>) {
             out.extend_from_slice(b",\"data\":");
             splice(&message.body, out);
         }
-        (Kind::Text, Ok(text)) => {
+        // A string here would be one of JSON where the type says so.
+        (Kind::Text, Ok(text)) if promised(message.content_type()) != Kind::Json => {
             out.extend_from_slice(b",\"data\":");
             string(text, out);
         }

@@ -1,5 +1,7 @@
 //! Requests that are answered at once: publishing, polling, refusals, CORS.
 
+use std::io::Write;
+
 use serde_json::json;
 
 use crate::server::{Answer, Http, Running};
@@ -114,7 +116,9 @@ fn each_kind_of_body_crosses_into_json_in_its_way() {
     assert_eq!(message(2)["base64"], "iVBORw==");
     assert_eq!(message(2)["type"], "image/png");
     assert_eq!(message(2).get("data"), None);
-    assert_eq!(message(3)["data"], "{not json");
+    // A string would be one of JSON, as its type says.
+    assert_eq!(message(3)["base64"], "e25vdCBqc29u");
+    assert_eq!(message(3)["type"], "application/json");
     // What curl says of -d without being asked.
     assert_eq!(
         (&message(4)["type"], &message(4)["data"]),
@@ -361,6 +365,33 @@ fn who_means_a_topic_or_a_parameter_is_told_how_it_is_written() {
     let server = Running::with("[limits]\nwait = \"10ms\"\n");
     assert_eq!(server.get("/topics/a?wait=60").status, 200);
     server.get("/topics/a?wait=61").problem(400, "bad-parameter");
+}
+
+#[test]
+fn who_has_said_all_is_still_answered() {
+    let server = Running::start();
+    for number in 0..30 {
+        for head in [
+            "POST /topics/half HTTP/1.1",
+            "GET /topics/half?after=last:1 HTTP/1.1",
+        ] {
+            let mut stream = server.connect();
+            let body = if head.starts_with("POST") {
+                number.to_string()
+            } else {
+                String::new()
+            };
+            stream
+                .write_all(&crate::server::request(head, body.as_bytes()))
+                .unwrap();
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut http = Http::new(stream);
+            assert_eq!(http.answer().status, 200, "{head}");
+            assert!(http.ends());
+        }
+    }
+    let kept = server.get("/topics/half?after=earliest&limit=100");
+    assert_eq!(kept.bodies().len(), 30);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::net::TcpStream;
 
-use crate::server::{Http, Lines, Running, hear_datagram, udp, value};
+use crate::server::{Http, Lines, Running, connect_narrow, hear_datagram, udp, value};
 use crate::websocket::{Heard, Socket};
 
 #[test]
@@ -73,6 +73,26 @@ fn what_was_published_before_the_end_is_sent_before_the_goodbye() {
         assert!(line.ends_with(&format!(" :{number}")), "{line}");
     }
     assert!(reader.hear().starts_with("BYE"));
+}
+
+#[test]
+fn who_reads_slowly_has_until_the_end_of_the_timeout() {
+    let mut server = Running::with("[limits]\nmailbox = \"16MiB\"\nmessage = \"64KiB\"\n");
+    let mut reader = Lines::on(connect_narrow(server.address()));
+    reader.ask("SUB a", "OK");
+    let body = vec![b'x'; 60_000];
+    for _ in 0..100 {
+        server.publish("a", &body);
+    }
+    server.tell_to_stop();
+    // Longer than one that has been told all has to close its side.
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    for _ in 0..100 {
+        assert!(reader.hear().starts_with("MSG a "));
+    }
+    assert!(reader.hear().starts_with("BYE shutting-down"));
+    drop(reader);
+    server.join();
 }
 
 #[test]

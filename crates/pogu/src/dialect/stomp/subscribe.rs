@@ -75,6 +75,13 @@ impl Speaker<'_> {
         })?;
         let name =
             id.ok_or_else(|| Refusal::new("missing header", "a durable subscription needs an `id`"))?;
+        if state.client.is_empty() {
+            // All that have none would take up each other's.
+            return Err(Refusal::new(
+                "missing header",
+                "a durable subscription needs the `client-id` of CONNECT",
+            ));
+        }
         let queue = destination::durable(&state.client, name).map_err(bad_destination)?;
         let bind = Bind {
             queue: queue.clone(),
@@ -202,7 +209,10 @@ impl Speaker<'_> {
         let Some(at) = at else {
             let named = id.or(destination).unwrap_or_default();
             // A durable subscription can be given up without taking it up first.
-            if ends && let Ok(queue) = destination::durable(&state.client, named) {
+            if ends
+                && !state.client.is_empty()
+                && let Ok(queue) = destination::durable(&state.client, named)
+            {
                 self.core.hub.remove_queue(&queue);
                 return Ok(());
             }

@@ -417,9 +417,14 @@ fn a_durable_subscription_to_something_else_begins_anew() {
     server.ask("POST /topics/b HTTP/1.1\nPogu-Event: x", b"3");
     assert_eq!(selected.hear_message().number(), 3);
     selected.is_quiet();
-    let mut nameless = Stomp::connected(server.connect(), "1.0", "");
-    nameless.say("SUBSCRIBE\ndestination:/topic/a\ndurable:true\n\n\0");
-    nameless.is_refused("missing header");
+    for (version, client, id) in [("1.0", "client-id:me\n", ""), ("1.2", "", "id:1\n")] {
+        let mut nameless = Stomp::connected(server.connect(), version, client);
+        nameless.say(format!("SUBSCRIBE\n{id}destination:/topic/a\ndurable:true\n\n\0"));
+        nameless.is_refused("missing header");
+    }
+    let mut nameless = Stomp::connected(server.connect(), "1.2", "");
+    nameless.say("UNSUBSCRIBE\nid:1\ndurable:true\n\n\0");
+    nameless.is_refused("not subscribed");
 }
 
 #[test]
