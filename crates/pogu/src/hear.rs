@@ -1,11 +1,13 @@
 //! What arrives from a peer, on its way to its dialect.
 
+use pogu_proto::framing::Framing;
 use pogu_proto::{Reader, ws};
 
 use crate::carrier::Carrier;
 use crate::core::Core;
-use crate::dialect::{Dialect, Input, Speaker};
+use crate::dialect::{Dialect, Input, Speaker, Wrap};
 use crate::handler::{Incoming, Sends, Socket};
+use crate::metrics::Way;
 use crate::peer::{Ending, Peer};
 
 impl Peer {
@@ -63,6 +65,26 @@ impl Peer {
                 Err(violation) => return Err(Ending::Violation(violation.to_string())),
             };
             self.hear_message(kind, payload, core)?;
+        }
+    }
+
+    /// The other side has sent its last byte. A device may leave out the end of its last line; a command without its end may have been
+    /// cut, and is not done.
+    pub(crate) fn hear_end(&mut self, codec: &mut ws::Codec, core: &mut Core) -> Result<(), Ending> {
+        if !matches!(self.carrier, Carrier::Stream) || self.dialect.is_between_units() {
+            return Ok(());
+        }
+        match &mut self.dialect {
+            Dialect::Plain(plain) if plain.framing == Framing::Line => {
+                self.receive(&mut [b'\n'], codec, core)
+            }
+            Dialect::Pogu(pogu) => {
+                let wrap = Wrap::Line;
+                core.counters.refused(Way::TcpPogu);
+                pogu.was_cut(wrap, &mut self.out, core);
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 

@@ -54,6 +54,11 @@ impl Lane {
         if peer.shut {
             return self.remove(slot);
         }
+        if peer.closing.is_none()
+            && let Err(ending) = peer.hear_end(&mut self.codec, &mut self.core)
+        {
+            self.end(slot, &ending);
+        }
         self.mark_dirty(slot);
     }
 

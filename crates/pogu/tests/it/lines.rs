@@ -43,6 +43,21 @@ fn a_publisher_may_leave_its_own_messages_out() {
 }
 
 #[test]
+fn a_command_without_an_end_is_told_not_to_be_done() {
+    let server = Running::start();
+    for cut in ["PUB cut :no line feed", "PUB cut len=5 :a\nb\nc", "PI"] {
+        let mut lines = Lines::new(&server);
+        lines.say(format!("PUB cut.whole :x\n{cut}"));
+        lines.finish();
+        let answers = lines.rest();
+        assert_eq!(answers.len(), 2, "{answers:?}");
+        assert!(answers[0].starts_with("OK seq=1"), "{answers:?}");
+        assert!(answers[1].starts_with("ERR unfinished seq=2 :"), "{answers:?}");
+    }
+    assert!(server.get("/topics/cut?after=earliest").bodies().is_empty());
+}
+
+#[test]
 fn a_session_hears_a_message_once_however_many_of_its_subscriptions_match() {
     let server = Running::start();
     server.publish("a.b", b"past");
