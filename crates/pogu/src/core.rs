@@ -109,6 +109,8 @@ impl Core {
         let socketio_limits = socketio::Limits {
             attachment_bytes: config.limits.message.bytes(),
             connect_timeout: milliseconds(config.socketio.connect_timeout),
+            // Longer than any topic, so that one that is too long is refused by itself and does not end all others.
+            namespace: 1024,
             ..socketio::Limits::default()
         };
         let stomp_limits = stomp::ServerLimits {

@@ -100,16 +100,21 @@ impl Lane {
 
     /// Why a session without a connection of its own may not begin: it counts like one, and one connection can begin many.
     pub(crate) fn no_room(&self, remote: SocketAddr) -> Option<&'static str> {
-        let others = (0..)
-            .zip(&*self.lanes)
-            .filter(|(lane, _)| *lane != self.core.index);
-        let elsewhere: usize = others.map(|(_, lane)| lane.load.load(Ordering::Relaxed)).sum();
-        if elsewhere + self.connections() >= self.core.config.limits.connections {
+        if self.is_full() {
             return Some("limits.connections is reached");
         }
         self.door
             .is_crowded(remote)
             .then_some("limits.connections-per-address is reached")
+    }
+
+    /// Whether all lanes together have as many connections and sessions as they may.
+    pub(crate) fn is_full(&self) -> bool {
+        let others = (0..)
+            .zip(&*self.lanes)
+            .filter(|(lane, _)| *lane != self.core.index);
+        let elsewhere: usize = others.map(|(_, lane)| lane.load.load(Ordering::Relaxed)).sum();
+        elsewhere + self.connections() >= self.core.config.limits.connections
     }
 
     /// A number that no other poll of this lane has.

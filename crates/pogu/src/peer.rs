@@ -486,7 +486,7 @@ pub(crate) fn is_text(message: &Message) -> bool {
     message.kind != Kind::Binary || std::str::from_utf8(&message.body).is_ok()
 }
 
-fn gap_json(selector: &str, missed: Option<u64>) -> String {
+pub(crate) fn gap_json(selector: &str, missed: Option<u64>) -> String {
     // A selector holds no white space or control characters; quotes and backslashes it may hold.
     let topic = serde_json::Value::from(selector);
     match missed {

@@ -266,6 +266,7 @@ impl Config {
             rule.check(index, &mut wrong);
         }
         wrong.extend(self.cors.check().err());
+        wrong.extend(self.socketio.check().err());
         wrong
     }
 }

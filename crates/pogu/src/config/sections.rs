@@ -410,6 +410,8 @@ pub struct SocketIo {
     pub recovery: Duration,
     /// Whether clients of Socket.IO 1 and 2 are served (`EIO=3`).
     pub allow_eio3: bool,
+    /// Where its requests go, as clients have it in their `path`.
+    pub path: String,
 }
 
 impl Default for SocketIo {
@@ -420,7 +422,30 @@ impl Default for SocketIo {
             connect_timeout: Duration::from_secs(45),
             recovery: Duration::ZERO,
             allow_eio3: false,
+            path: "/socket.io/".into(),
         }
+    }
+}
+
+impl SocketIo {
+    pub(super) fn check(&self) -> Result<(), Wrong> {
+        let first = self
+            .path
+            .strip_prefix('/')
+            .and_then(|rest| rest.split('/').next());
+        let taken = ["", "topics", "pogu", "stomp", "healthz", "readyz", "metrics"];
+        let is_plain = self
+            .path
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"?#%".contains(&byte));
+        if is_plain && first.is_some_and(|first| !taken.contains(&first)) {
+            return Ok(());
+        }
+        let message = format!(
+            "{:?} is no path of its own; write one as \"/socket.io/\"",
+            self.path
+        );
+        Err(Wrong::new(&["socketio", "path"], message))
     }
 }
 

@@ -187,6 +187,10 @@ fn an_unknown_key_is_told_with_its_place_and_the_key_that_was_meant() {
         "pogu.toml:1:3: unknown key \"shutdown_timeout\" at the top level; did you mean \"shutdown-timeout\"?",
     );
     refused(
+        "[socketio]\npath = \"/topics/io\"",
+        "pogu.toml:2:8: socketio.path: \"/topics/io\" is no path of its own; write one as \"/socket.io/\"",
+    );
+    refused(
         "[limits]\nmesage = 1",
         "pogu.toml:2:1: unknown key \"mesage\" in [limits]; did you mean \"message\"?",
     );

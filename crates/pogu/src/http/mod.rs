@@ -359,7 +359,7 @@ async fn route(
         "/stomp" | "/stomp/websocket" => {
             return upgrade::websocket(lane, request, Purpose::Stomp, origin_allowed);
         }
-        "/socket.io/" | "/socket.io" => {
+        path if is_socketio(path, &lane.borrow().core.config.socketio.path) => {
             return engineio::respond(lane, request, client, None, origin_allowed, may_leave).await;
         }
         _ => {}
@@ -373,6 +373,11 @@ async fn route(
         return engineio::respond(lane, request, client, Some(endpoint), origin_allowed, may_leave).await;
     }
     Answer::Reply(page_at(lane, request, &path))
+}
+
+/// Whether a path is the configured one, with or without its last slash.
+fn is_socketio(path: &str, configured: &str) -> bool {
+    path.strip_suffix('/').unwrap_or(path) == configured.strip_suffix('/').unwrap_or(configured)
 }
 
 fn page_at(lane: &Shared, request: &Request<Incoming>, path: &str) -> Reply {
@@ -389,6 +394,7 @@ fn page_at(lane: &Shared, request: &Request<Incoming>, path: &str) -> Reply {
         sockjs::IFRAME_SCRIPT if is_script => sockjs::iframe_script(&lane.borrow().core.config.cors),
         "/healthz" => text("ok\n"),
         "/readyz" if lane.borrow().shutting_down => problem(Problem::shutting_down()),
+        "/readyz" if lane.borrow().is_full() => problem(Problem::overloaded("limits.connections is reached")),
         "/readyz" => text("ready\n"),
         "/metrics" => {
             let lane = lane.borrow();

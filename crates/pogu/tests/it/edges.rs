@@ -207,7 +207,7 @@ fn beyond_the_limit_health_is_told_and_why_there_is_no_more() {
     let mut only = Lines::new(&server);
     only.ask("PING", "PONG");
     assert_eq!(server.get("/healthz").text(), "ok\n");
-    assert_eq!(server.get("/readyz").text(), "ready\n");
+    server.get("/readyz").problem(503, "overloaded");
     let refusals = ["pogu_connections_refused_total", "limit-connections"];
     assert_eq!(server.metric(&refusals), 0);
     let page = server.ask("GET /topics/a HTTP/1.1\nOrigin: https://example.com", b"");

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use pogu_hub::{After, Cursor, Selector, SubscribeError, Topic};
 use pogu_proto::socketio::{NamespaceId, Session};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Joined, Order, State};
 use crate::dialect::{Speaker, parse_publish_topic};
 use crate::form::Head;
 use crate::id;
+use crate::peer::gap_json;
 use crate::recovery::{Kept, Watched};
 use crate::socketio::{Namespace, Reason, Refusal};
 
@@ -33,7 +34,7 @@ impl Speaker<'_> {
             .core
             .namespace(name)
             .ok_or_else(invalid)
-            .and_then(|code| self.enter(state, namespace, name, code, recovery));
+            .and_then(|code| self.enter(state, namespace, name, code, &auth, recovery));
         let mut joined = match joined {
             Ok(joined) => joined,
             Err(refusal) => return self.turn_away(session, namespace, &refusal),
@@ -53,6 +54,12 @@ impl Speaker<'_> {
             session.accept(namespace, &joined.sid, joined.pid.as_deref(), out);
         });
         self.wrap.append(self.out, &welcome);
+        if joined.has_lost
+            && let Some(topic) = &joined.topic
+        {
+            let gap = gap_json(topic, None);
+            joined.tell_gap(&gap, self.wrap, self.out, self.core);
+        }
         // Most clients join one.
         state.joined.reserve_exact(1);
         state.joined.push(joined);
@@ -84,18 +91,21 @@ impl Speaker<'_> {
         namespace: NamespaceId,
         name: &str,
         code: Option<Arc<Namespace>>,
+        auth: &Value,
         recovery: Option<Recovery>,
     ) -> Result<Joined, Refusal> {
         let topic = match &code {
             Some(_) => crate::socketio::topic_of(name).map(Some).map_err(|_| invalid())?,
-            None => topic_of(name).map_err(|_| invalid())?,
+            None => topic_of(name).map_err(|why| invalid().with_data(json!({ "why": why })))?,
         };
+        // Code says itself what its clients hear.
+        let after = if code.is_none() { after(auth)? } else { After::Now };
         let recovered =
             recovery.and_then(|recovery| self.recover(state, namespace, name, topic.clone(), recovery));
         let (mut joined, was_there) = match recovered {
             Some(recovered) => recovered,
             None => {
-                let begun = self.begin(state, namespace, name, topic, code.is_some());
+                let begun = self.begin(state, namespace, name, topic, code.is_some(), after);
                 (begun.map_err(|error| Refusal::new(error.to_string()))?, false)
             }
         };
@@ -107,7 +117,7 @@ impl Speaker<'_> {
         Ok(joined)
     }
 
-    /// A session of its own, from now on.
+    /// A session of its own, which hears its namespace from a place on.
     fn begin(
         &mut self,
         state: &State,
@@ -115,6 +125,7 @@ impl Speaker<'_> {
         name: &str,
         topic: Option<Topic>,
         has_code: bool,
+        after: After,
     ) -> Result<Joined, SubscribeError> {
         let origin = self.core.origin(self.id);
         let sid = id::unguessable();
@@ -125,21 +136,28 @@ impl Speaker<'_> {
         let selectors: Vec<Selector> = topic.iter().cloned().chain(own).map(Selector::from).collect();
         let mut subscriptions = Vec::with_capacity(selectors.len());
         let mut watched = Vec::with_capacity(selectors.len());
+        let (mut order, mut has_lost) = (Order::One, false);
         for selector in selectors {
             let subscribed = self
                 .core
-                .subscribe(self.id, selector.clone(), After::Now, origin, None);
+                .subscribe(self.id, selector.clone(), after, origin, None);
             match subscribed {
                 Ok(outcome) => {
                     subscriptions.push(outcome.id);
+                    has_lost |= outcome.gap;
+                    if !outcome.live {
+                        self.catching_up.push(outcome.id);
+                        order = Order::Behind;
+                    }
                     watched.push(Watched {
                         selector,
                         since: outcome.start.map_or(0, |start| start.seq),
-                        is_behind: false,
+                        is_behind: !outcome.live,
                     });
                 }
                 Err(error) => {
                     for id in subscriptions {
+                        self.catching_up.retain(|other| *other != id);
                         self.core.unsubscribe(id);
                     }
                     return Err(error);
@@ -158,7 +176,10 @@ impl Speaker<'_> {
             };
             self.core.recoveries.keep(pid, kept);
         }
-        Ok(joined(namespace, name, topic, sid, pid, origin, subscriptions))
+        let mut joined = joined(namespace, name, topic, sid, pid, origin, subscriptions);
+        joined.order = order;
+        joined.has_lost = has_lost;
+        Ok(joined)
     }
 
     /// The session that the client had, with all that it missed, and whether nobody knew that its connection was gone; `None` when it is
@@ -246,6 +267,7 @@ fn joined(
         origin,
         subscriptions,
         order: Order::One,
+        has_lost: false,
         next_ack: 0,
         head: Rc::new(head),
     }
@@ -258,6 +280,21 @@ fn topic_of(namespace: &str) -> Result<Option<Topic>, String> {
         return Ok(None);
     }
     parse_publish_topic(&name.replace('/', ".")).map(Some)
+}
+
+/// Where a client asks to begin: `auth: {after}`, as on every other way.
+fn after(auth: &Value) -> Result<After, Refusal> {
+    let Some(after) = auth.get("after") else {
+        return Ok(After::Now);
+    };
+    let parsed = after.as_str().map(str::parse);
+    match parsed {
+        Some(Ok(after)) => Ok(after),
+        _ => {
+            let why = "after is a cursor, earliest or last:N, in a string";
+            Err(Refusal::new(format!("bad cursor: {why}")).with_data(json!({ "after": after })))
+        }
+    }
 }
 
 fn invalid() -> Refusal {

@@ -66,6 +66,8 @@ pub(crate) struct Joined {
     /// The namespace's own subscription and those to rooms, or those that were asked for in the root.
     pub(crate) subscriptions: Vec<SubscriptionId>,
     pub(crate) order: Order,
+    /// What it asked to begin after is gone.
+    has_lost: bool,
     /// The number of the next acknowledgement that it is asked for.
     pub(crate) next_ack: u64,
     head: Rc<Head>,
@@ -83,6 +85,13 @@ pub(crate) enum Order {
 }
 
 impl Joined {
+    /// Tells that something was lost before what comes next.
+    fn tell_gap(&self, gap: &str, wrap: Wrap, out: &mut Vec<u8>, core: &mut Core) {
+        wrap.put(out, core, |out| {
+            socketio::event(&self.name, None, "gap", &[Arg::Json(gap)], out);
+        });
+    }
+
     /// Notes a subscription beside those that there are, so that a recovery knows what a client has of each.
     pub(crate) fn subscribed(
         &mut self,
@@ -277,9 +286,7 @@ impl SocketIo {
         let joined = self.state.joined.iter();
         let of = joined.filter(|joined| joined.subscriptions.contains(&subscription));
         for joined in of {
-            wrap.put(out, core, |out| {
-                socketio::event(&joined.name, None, "gap", &[Arg::Json(gap)], out);
-            });
+            joined.tell_gap(gap, wrap, out, core);
         }
     }
 }

@@ -49,12 +49,72 @@ fn without_code_what_is_no_topic_is_no_namespace() {
     let mut client = SocketIo::open(&server, By::WebSocket);
     for name in ["/$socketio", "/a..b", "/a.*", "/a/>", "/a b", "/a//b"] {
         client.say(&format!("0{name},"));
-        assert_eq!(
-            client.hear(),
-            format!("4{name},{{\"message\":\"Invalid namespace\"}}")
-        );
+        let answer = client.hear();
+        let refused = format!("4{name},{{\"message\":\"Invalid namespace\",\"data\":{{\"why\":\"");
+        assert!(answer.starts_with(&refused), "{answer}");
     }
     client.enter("/a/b", "");
+    // Even one that is longer than any topic ends nothing but itself.
+    let long = "x".repeat(1000);
+    client.say(&format!("0/{long},"));
+    assert!(
+        client
+            .hear()
+            .starts_with(&format!("4/{long},{{\"message\":\"Invalid namespace\""))
+    );
+    client.publish("/a/b", "[\"x\"]");
+}
+
+#[test]
+fn a_namespace_begins_where_its_client_asks() {
+    let server = Running::with("[[topics]]\npattern = \"short\"\nhistory = 2\n");
+    let cursors: Vec<String> = (0..4)
+        .map(|number| server.publish("a", number.to_string().as_bytes()))
+        .collect();
+    for by in WAYS {
+        for (after, numbers) in [
+            ("earliest", 0..4),
+            ("last:2", 2..4),
+            (&*cursors[0], 1..4),
+            (&*cursors[3], 4..4),
+        ] {
+            let mut client = SocketIo::open(&server, by);
+            client.enter("/a", &format!("{{\"token\":\"x\",\"after\":\"{after}\"}}"));
+            for number in numbers {
+                assert_eq!(
+                    client.hear(),
+                    format!("2/a,[\"message\",\"{number}\"]"),
+                    "{after}"
+                );
+            }
+        }
+    }
+    let cursors: Vec<String> = (0..4)
+        .map(|number| server.publish("short", number.to_string().as_bytes()))
+        .collect();
+    let mut client = SocketIo::open(&server, By::WebSocket);
+    client.enter("/short", &format!("{{\"after\":\"{}\"}}", cursors[0]));
+    assert_eq!(
+        client.hear(),
+        "2/short,[\"gap\",{\"gap\":true,\"topic\":\"short\"}]"
+    );
+    assert_eq!(client.hear(), "2/short,[\"message\",\"2\"]");
+    assert_eq!(client.hear(), "2/short,[\"message\",\"3\"]");
+    for wrong in ["\"yesterday\"", "7", "null"] {
+        client.say(&format!("0/b,{{\"after\":{wrong}}}"));
+        let answer = client.hear();
+        assert!(answer.starts_with("4/b,{\"message\":\"bad cursor: "), "{answer}");
+    }
+}
+
+#[test]
+fn requests_go_to_the_path_that_is_configured() {
+    let server = Running::with("[socketio]\npath = \"/my/io\"\n");
+    for path in ["/my/io/", "/my/io"] {
+        let answer = server.get(&format!("{path}?EIO=4&transport=polling"));
+        assert!(answer.text().starts_with("0{"), "{answer:?}");
+    }
+    assert_eq!(server.get("/socket.io/?EIO=4&transport=polling").status, 404);
 }
 
 #[test]

@@ -47,7 +47,9 @@ fn the_name_of_a_namespace_has_an_end() {
     let server = Running::start();
     let mut client = SocketIo::open(&server, By::WebSocket);
     client.enter(&format!("/{}", "n".repeat(254)), "");
-    client.say(&format!("0/{},", "n".repeat(255)));
+    client.say(&format!("0/{},", "n".repeat(1023)));
+    assert!(client.hear().contains("Invalid namespace"));
+    client.say(&format!("0/{},", "n".repeat(1024)));
     assert!(client.ends());
 }
 
