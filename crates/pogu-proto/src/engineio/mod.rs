@@ -73,7 +73,7 @@ pub struct Limits {
     pub upgrade_timeout: u64,
     /// How long a session that the server has closed waits for a poll to say so to.
     pub close_timeout: u64,
-    /// Bytes of a POST's body and, as the client is told, of a message.
+    /// Bytes of a message and, as the client is told, of a POST's body.
     pub payload: usize,
     /// Packets in a payload.
     pub packets: usize,
@@ -89,6 +89,13 @@ impl Default for Limits {
             payload: 1_000_000,
             packets: 10_000,
         }
+    }
+}
+
+impl Limits {
+    /// Bytes of a POST's body in truth: base64 makes four of three, and the largest message fits on polls as on a WebSocket.
+    pub fn body(&self) -> usize {
+        self.payload.saturating_add(self.payload / 3).saturating_add(64)
     }
 }
 

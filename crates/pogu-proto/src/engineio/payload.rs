@@ -10,7 +10,8 @@ use super::{Data, Form, Limits, Packet, PacketError, SEPARATOR, Version};
 pub struct Payload<'a> {
     form: Form,
     rest: &'a mut [u8],
-    bytes_max: usize,
+    body_max: usize,
+    message_max: usize,
     packets_max: usize,
     state: State,
     /// Packets that may still come.
@@ -32,7 +33,8 @@ impl<'a> Payload<'a> {
         Self {
             form,
             rest: body,
-            bytes_max: limits.payload,
+            body_max: limits.body(),
+            message_max: limits.payload,
             packets_max: limits.packets,
             state: State::Begun,
             left: limits.packets,
@@ -40,8 +42,8 @@ impl<'a> Payload<'a> {
     }
 
     fn read(&mut self) -> Result<Option<Packet<'a>>, PacketError> {
-        if self.state == State::Begun && self.rest.len() > self.bytes_max {
-            return Err(PacketError::TooLong(self.bytes_max));
+        if self.state == State::Begun && self.rest.len() > self.body_max {
+            return Err(PacketError::TooLong(self.body_max));
         }
         loop {
             if self.rest.is_empty() {
@@ -58,6 +60,14 @@ impl<'a> Payload<'a> {
                 Form::V3Text => self.counted()?,
                 Form::V3Binary => self.counted_bytes()?,
             };
+            let length = match &packet {
+                Some(Packet::Message(Data::Text(text))) => text.len(),
+                Some(Packet::Message(Data::Binary(bytes))) => bytes.len(),
+                _ => 0,
+            };
+            if length > self.message_max {
+                return Err(PacketError::TooLong(self.message_max));
+            }
             if packet.is_some() {
                 return Ok(packet);
             }

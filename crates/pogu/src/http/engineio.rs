@@ -185,7 +185,7 @@ async fn post(
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
         .into();
-    let limit = lane.borrow().core.engineio_limits.payload;
+    let limit = lane.borrow().core.engineio_limits.body();
     if bodies::is_large(request.body()) && !has_session(lane, sid).await {
         return refused(Refusal::Session);
     }

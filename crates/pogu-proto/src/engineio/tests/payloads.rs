@@ -1,3 +1,5 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -169,21 +171,22 @@ fn limits_are_met_at_their_edge() {
         packets: 3,
         ..Limits::default()
     };
-    for (form, body) in [
-        (Form::V4, &b"4a\x1E4b\x1E4cde"[..]),
-        (Form::V3Text, b"1:41:42:4a"),
-        (Form::V3Binary, b"\0\x01\xFF4\0\x02\xFF4a\0"),
+    let long = |length: usize| "x".repeat(length);
+    let base64 = |bytes: usize| STANDARD.encode(vec![7; bytes]);
+    for (fits, longer) in [
+        (format!("4{}", long(10)), format!("4{}", long(11))),
+        (format!("b{}", base64(10)), format!("b{}", base64(11))),
     ] {
-        let error = read(form, &limits, body).1;
-        assert!(!matches!(
-            error,
-            Some(PacketError::TooLong(_) | PacketError::TooMany(_))
-        ));
-        let body = [body, b"x"].concat();
-        assert_eq!(
-            read(form, &limits, &body),
-            (vec![], Some(PacketError::TooLong(10)))
-        );
+        assert_eq!(read(Form::V4, &limits, fits.as_bytes()).1, None, "{fits}");
+        let error = read(Form::V4, &limits, longer.as_bytes());
+        assert_eq!(error, (vec![], Some(PacketError::TooLong(10))), "{longer}");
+    }
+    for (form, first) in [(Form::V4, "4"), (Form::V3Text, "80:4"), (Form::V3Binary, "\0")] {
+        assert_eq!(limits.body(), 77);
+        let body = |length: usize| [first, &long(length - first.len())].concat();
+        let error = |length| read(form, &limits, body(length).as_bytes()).1;
+        assert_ne!(error(77), Some(PacketError::TooLong(77)));
+        assert_eq!(error(78), Some(PacketError::TooLong(77)));
     }
     for (form, three, four) in [
         (Form::V4, &b"4\x1E4\x1E4"[..], &b"4\x1E4\x1E4\x1E4"[..]),
