@@ -65,6 +65,8 @@ pub(crate) struct Search {
     pub(crate) found: u64,
     /// Messages still to be found.
     pub(crate) left: u32,
+    /// How many evictions there had been when it began.
+    pub(crate) evictions: u64,
 }
 
 /// What was found out for several readers.

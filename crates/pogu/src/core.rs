@@ -76,6 +76,8 @@ pub(crate) struct Core {
     pub(crate) now: Time,
     /// The same in milliseconds since 1970, for messages.
     pub(crate) unix: u64,
+    /// Subscriptions of the peer that is heard that have ended, for its mailbox.
+    pub(crate) ended: Vec<(SubscriptionId, Selector)>,
     drafts: Vec<Draft>,
     draft_bytes: usize,
     settles: Vec<Settle>,
@@ -150,6 +152,7 @@ impl Core {
             piece: Vec::new(),
             now: Time(0),
             unix: 0,
+            ended: Vec::new(),
             drafts: Vec::new(),
             draft_bytes: 0,
             settles: Vec::new(),
@@ -267,6 +270,13 @@ impl Core {
 
     pub(crate) fn unsubscribe(&mut self, id: SubscriptionId) {
         self.subscriptions.unsubscribe(&self.hub, id);
+    }
+
+    /// Ends a subscription of which messages may wait that are another's, too.
+    pub(crate) fn end(&mut self, id: SubscriptionId) {
+        let selector = self.subscriptions.selector(id).cloned();
+        self.ended.extend(selector.map(|selector| (id, selector)));
+        self.unsubscribe(id);
     }
 
     /// The place in `ids` of the subscription to `pattern`.

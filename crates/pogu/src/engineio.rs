@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use crate::carrier::Carrier;
 use crate::core::Core;
 use crate::errand::Post;
-use crate::flush::{Progress, tell_missed};
+use crate::flush::{Progress, take_missed, tell_missed};
 use crate::id::{self, PeerId};
 use crate::lane::Lane;
 use crate::link::Link;
@@ -371,7 +371,7 @@ impl Lane {
         }
         // While nobody polls it is counted in the mailbox: told each time, it would grow without end.
         if let Some(mailbox) = &mut peer.mailbox {
-            let missed = mailbox.take_missed();
+            let missed = take_missed(mailbox, core);
             tell_missed(peer, &missed, core);
         }
         let Carrier::EngineIo(engine) = &mut peer.carrier else {
@@ -387,7 +387,14 @@ impl Lane {
             && items.part(room, &peer.out).is_none()
             && let (Some(form), Some(mut mailbox)) = (form, peer.mailbox.take())
         {
-            let run = runs.of(form, &peer.dialect, &mailbox, room, &mut core.codec);
+            let run = runs.of(
+                form,
+                &peer.dialect,
+                &mailbox,
+                room,
+                &core.subscriptions,
+                &mut core.codec,
+            );
             join(items, &mut peer.out, &run.bytes);
             core.counters.sent(way, run.messages);
             mailbox.drain_front(run.messages);
@@ -414,7 +421,11 @@ impl Lane {
         }
         if last.is_none() {
             if payload.is_empty() {
-                return Progress::Parked;
+                // There may be something in the next part of the past.
+                return match peer.catching_up.is_empty() {
+                    true => Progress::Parked,
+                    false => Progress::More,
+                };
             }
             engine.session.poll_answered();
         }

@@ -4,7 +4,7 @@ use std::mem;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use pogu_hub::{Cursor, Letter, Mailbox, SubscriptionId};
+use pogu_hub::{Cursor, Letter, Mailbox, SubscriptionId, Subscriptions};
 use pogu_proto::ws;
 
 use crate::carrier::Carrier;
@@ -59,6 +59,7 @@ impl Runs {
         dialect: &Dialect,
         mailbox: &Mailbox,
         limit: usize,
+        subscriptions: &Subscriptions,
         codec: &mut ws::Codec,
     ) -> &mut Run {
         let waiting = mailbox.len().min(limit);
@@ -126,8 +127,11 @@ impl Runs {
                 run.bytes.extend_from_slice(form.separator());
             }
             if has_heads {
-                // Without a head its subscription has ended meanwhile.
                 let mut head = dialect.head(subscription).cloned();
+                // Without a head its subscription has ended meanwhile.
+                if head.is_none() && mailbox.ended(subscription).is_some() {
+                    head = dialect.heir(&letter.message, subscriptions).cloned();
+                }
                 // A subscription to several patterns has one head, by whichever of them a message comes.
                 let is_told = |told: &SubscriptionId| {
                     let told = dialect.head(*told).zip(head.as_ref());
@@ -205,11 +209,6 @@ impl Lane {
         }
         // Whoever was passed over has the first of the next turn's work; what became dirty meanwhile waits for it, too.
         dirty.append(&mut self.passed_over);
-        for slot in &dirty {
-            if let Some(peer) = self.peers.get_mut(*slot as usize) {
-                peer.dirty = true;
-            }
-        }
         dirty.append(&mut self.dirty);
         self.dirty = dirty;
         self.runs.clear();
@@ -354,13 +353,20 @@ impl Lane {
                 spares.keep_buffer(out);
                 continue;
             };
-            let missed = mailbox.take_missed();
+            let missed = take_missed(&mut mailbox, core);
             tell_missed(peer, &missed, core);
             let Some(form) = peer.form() else {
                 spares.keep_mailbox(mailbox);
                 continue;
             };
-            let run = runs.of(form, &peer.dialect, &mailbox, limit, &mut core.codec);
+            let run = runs.of(
+                form,
+                &peer.dialect,
+                &mailbox,
+                limit,
+                &core.subscriptions,
+                &mut core.codec,
+            );
             let messages = run.messages;
             if run.bytes.is_empty() {
                 // All were of subscriptions that have ended.
@@ -443,7 +449,11 @@ impl Lane {
             return;
         }
         if *catch_up_work == 0 {
-            return passed_over.push(peer.id.slot);
+            // In one of the two lists, and once.
+            if !mem::replace(&mut peer.dirty, true) {
+                passed_over.push(peer.id.slot);
+            }
+            return;
         }
         let ids = peer.catching_up.clone();
         let page = core
@@ -473,26 +483,28 @@ impl Lane {
                 .take()
                 .filter(|letter| letter.message.cursor == message.cursor);
             let letter = letter.insert(same.unwrap_or_else(|| Rc::new(Letter::new(message))));
-            // A page is at most half of what a mailbox holds, but for its last message.
             if !is_there(mailbox, letter, id, &peer.dialect) {
-                mailbox.push(letter.clone(), id);
+                mailbox.fill(letter.clone(), id);
             }
         }
     }
 }
 
-/// Tells how many messages of each subscription were dropped before they were sent.
-pub(crate) fn tell_missed(peer: &mut Peer, missed: &[(SubscriptionId, u64)], core: &mut Core) {
-    for (subscription, missed) in missed {
-        // One that has ended meanwhile has no name to tell it by, and nobody who asks.
-        let Some(selector) = core
-            .subscriptions
-            .selector(*subscription)
-            .map(ToString::to_string)
-        else {
-            continue;
-        };
-        peer.tell_gap(*subscription, &selector, Some(*missed), core);
+/// How many messages of each subscription were dropped before they were sent, and what it asked for.
+pub(crate) fn take_missed(mailbox: &mut Mailbox, core: &Core) -> Vec<(SubscriptionId, String, u64)> {
+    let missed = mailbox.take_missed().into_iter();
+    let named = missed.filter_map(|(subscription, missed)| {
+        let living = core.subscriptions.selector(subscription);
+        let selector = living.or_else(|| mailbox.ended(subscription))?;
+        Some((subscription, selector.to_string(), missed))
+    });
+    named.collect()
+}
+
+/// Tells what was dropped.
+pub(crate) fn tell_missed(peer: &mut Peer, missed: &[(SubscriptionId, String, u64)], core: &mut Core) {
+    for (subscription, selector, missed) in missed {
+        peer.tell_gap(*subscription, selector, Some(*missed), core);
     }
 }
 

@@ -353,6 +353,11 @@ impl Lane {
         let Some(peer) = self.peers.get_mut(slot) else {
             return;
         };
+        for (id, selector) in self.core.ended.drain(..) {
+            if let Some(mailbox) = &mut peer.mailbox {
+                mailbox.end(id, selector);
+            }
+        }
         if !peer.out.is_empty() || !peer.catching_up.is_empty() {
             self.mark_dirty(slot);
         } else if peer.out.capacity() > 0 {
@@ -526,9 +531,10 @@ pub(crate) fn is_there(
     subscription: SubscriptionId,
     dialect: &Dialect,
 ) -> bool {
-    mailbox
-        .last(letter)
-        .any(|other| dialect.is_one(subscription, other))
+    !matches!(dialect, Dialect::Stomp(_))
+        && mailbox
+            .last(letter)
+            .any(|other| dialect.is_one(subscription, other))
 }
 
 /// The poller's name of a peer's socket.

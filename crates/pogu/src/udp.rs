@@ -13,7 +13,7 @@ use pogu_proto::{Time, pogu};
 use crate::carrier::Carrier;
 use crate::config::TopicTemplate;
 use crate::dialect::{Dialect, Plain, Pogu};
-use crate::flush::tell_missed;
+use crate::flush::{take_missed, tell_missed};
 use crate::form::Form;
 use crate::lane::Lane;
 use crate::lease::Lease;
@@ -227,7 +227,7 @@ impl Lane {
         } = self;
         let Some(peer) = peers.get_mut(slot) else { return };
         if let Some(mailbox) = &mut peer.mailbox {
-            let missed = mailbox.take_missed();
+            let missed = take_missed(mailbox, core);
             tell_missed(peer, &missed, core);
         }
         let form = peer.form();

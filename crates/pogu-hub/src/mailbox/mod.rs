@@ -11,10 +11,13 @@ use foldhash::fast::RandomState;
 
 use crate::letter::Letter;
 use crate::limits::Policy;
+use crate::selector::Selector;
 use crate::subscriptions::SubscriptionId;
 
 /// Dropped entries that may lie between waiting ones, beside as many as wait.
 const DEAD_MIN: usize = 16;
+/// Subscriptions that have ended of which a mailbox knows.
+const ENDED_MAX: usize = 1024;
 
 /// What waits for one peer, oldest first. The lane makes one only while something waits.
 ///
@@ -30,6 +33,8 @@ pub struct Mailbox {
     bytes: usize,
     limit: usize,
     missed: Vec<(SubscriptionId, u64)>,
+    /// Subscriptions that have ended while something waited.
+    ended: Vec<(SubscriptionId, Selector)>,
     latest: Option<Latest>,
 }
 
@@ -67,6 +72,7 @@ impl Mailbox {
             bytes: 0,
             limit: limit_bytes,
             missed: Vec::new(),
+            ended: Vec::new(),
             latest: None,
         }
     }
@@ -120,6 +126,15 @@ impl Mailbox {
         }
     }
 
+    /// Puts a message of a page of history at the end, whatever its limit: a page has bounds of its own, and nobody was too slow.
+    pub fn fill(&mut self, letter: Rc<Letter>, subscription: SubscriptionId) {
+        self.bytes += letter.message.size();
+        self.entries.push_back(Entry {
+            letter: Some(letter),
+            subscription,
+        });
+    }
+
     /// What waits, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = (&Rc<Letter>, SubscriptionId)> {
         self.entries
@@ -162,6 +177,7 @@ impl Mailbox {
     pub fn drain_front(&mut self, count: usize) {
         if count >= self.len() {
             self.entries.clear();
+            self.ended.clear();
             self.dead = 0;
             self.bytes = 0;
             self.latest = None;
@@ -196,6 +212,23 @@ impl Mailbox {
     /// gets the next message. In the order of the ids; empty, and without cost, if none were.
     pub fn take_missed(&mut self) -> Vec<(SubscriptionId, u64)> {
         std::mem::take(&mut self.missed)
+    }
+
+    /// A subscription has ended: what waits by it may be another's, too, and what was missed by it is to be told.
+    pub fn end(&mut self, subscription: SubscriptionId, selector: Selector) {
+        if self.is_empty() && self.missed.is_empty() {
+            return;
+        }
+        if self.ended.len() == ENDED_MAX {
+            self.ended.remove(0);
+        }
+        self.ended.push((subscription, selector));
+    }
+
+    /// What a subscription asked for that has ended while something waits.
+    pub fn ended(&self, subscription: SubscriptionId) -> Option<&Selector> {
+        let found = self.ended.iter().find(|(id, _)| *id == subscription);
+        found.map(|(_, selector)| selector)
     }
 
     fn fits(&self, size: usize) -> bool {
@@ -279,6 +312,7 @@ impl Mailbox {
         }
         if self.entries.is_empty() {
             self.latest = None;
+            self.ended.clear();
         }
         if self.dead <= DEAD_MIN || self.dead * 2 <= self.entries.len() {
             return;

@@ -39,6 +39,7 @@ impl Memory {
                         seq: head + 1,
                         found: head + 1,
                         left: count,
+                        evictions,
                     }),
                     ..Reader::new(seq, evictions)
                 }
@@ -201,7 +202,7 @@ impl Memory {
                 search.left -= 1;
             }
         }
-        *reader = Reader::new(search.found - 1, self.evictions);
+        *reader = Reader::new(search.found - 1, search.evictions);
         true
     }
 

@@ -148,8 +148,11 @@ impl Subscriptions {
         let mut bytes = 0;
         let mut last = None;
         for (message, _) in &found {
-            if bytes > whole.bytes && last != Some(message.cursor.seq) {
-                bound = bound.min(last.unwrap_or(bound));
+            if let Some(last) = last
+                && last != message.cursor.seq
+                && bytes + message.size() > whole.bytes
+            {
+                bound = bound.min(last);
                 break;
             }
             bytes += message.size();

@@ -9,7 +9,7 @@ mod stomp;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use pogu_hub::{CatchUpTogether, Cursor, PublishError, SubscriptionId, Topic};
+use pogu_hub::{CatchUpTogether, Cursor, Message, PublishError, SubscriptionId, Subscriptions, Topic};
 use pogu_proto::engineio::{Data, Packet};
 use pogu_proto::socketio::Arg;
 use pogu_proto::{Reader, Time, ws};
@@ -92,12 +92,22 @@ impl Dialect {
         }
     }
 
+    /// The head of a message that waits by a subscription which has ended, if it is another's, too.
+    pub(crate) fn heir(&self, message: &Message, subscriptions: &Subscriptions) -> Option<&Rc<Head>> {
+        match self {
+            Dialect::SocketIo(conversation) => conversation.heir(message, subscriptions),
+            Dialect::Stomp(_) | Dialect::Plain(_) | Dialect::Pogu(_) | Dialect::Handler(_) => None,
+        }
+    }
+
     /// Whether a message of one subscription says all that it would say of another, so that it need not be sent for both.
     pub(crate) fn is_one(&self, subscription: SubscriptionId, other: SubscriptionId) -> bool {
         let head = |id| self.head(id).map(Rc::as_ptr);
         match self {
-            Dialect::Stomp(_) | Dialect::SocketIo(_) => head(subscription) == head(other),
-            _ => true,
+            Dialect::SocketIo(_) => head(subscription) == head(other),
+            // Each names its own. The two selectors of a `#` have no topic in common.
+            Dialect::Stomp(_) => false,
+            Dialect::Plain(_) | Dialect::Pogu(_) | Dialect::Handler(_) => true,
         }
     }
 

@@ -246,7 +246,7 @@ impl Speaker<'_> {
         };
         let id = subscriptions.swap_remove(index);
         self.catching_up.retain(|other| *other != id);
-        self.core.unsubscribe(id);
+        self.core.end(id);
         true
     }
 

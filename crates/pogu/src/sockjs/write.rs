@@ -5,7 +5,7 @@ use pogu_proto::sockjs::Say;
 
 use super::{Rides, SockJs};
 use crate::carrier::Carrier;
-use crate::flush::{Progress, tell_missed};
+use crate::flush::{Progress, take_missed, tell_missed};
 use crate::lane::Lane;
 use crate::link::Link;
 use crate::peer::Ending;
@@ -52,12 +52,19 @@ impl Lane {
             let limit = peer.limit();
             let mut mailbox = peer.mailbox.take().filter(|mailbox| !mailbox.is_empty());
             if let Some(mailbox) = &mut mailbox {
-                let missed = mailbox.take_missed();
+                let missed = take_missed(mailbox, core);
                 tell_missed(peer, &missed, core);
             }
             let mut strings = std::mem::take(&mut peer.out);
             if let (Some(form), Some(mut waiting)) = (peer.form(), mailbox) {
-                let run = runs.of(form, &peer.dialect, &waiting, limit, &mut core.codec);
+                let run = runs.of(
+                    form,
+                    &peer.dialect,
+                    &waiting,
+                    limit,
+                    &core.subscriptions,
+                    &mut core.codec,
+                );
                 strings.extend_from_slice(&run.bytes);
                 core.counters.sent(way, run.messages);
                 peer.dialect.forget_notes(&run.noted);

@@ -9,6 +9,7 @@
 
 mod bodies;
 mod bound;
+mod catching_up;
 mod edges;
 mod engineio;
 mod headers;

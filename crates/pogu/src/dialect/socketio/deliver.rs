@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use pogu_hub::{Message, SubscriptionId};
+use pogu_hub::{Message, SubscriptionId, Subscriptions};
 use pogu_proto::engineio::{Data, Packet};
 use pogu_proto::socketio;
 
-use super::SocketIo;
 use super::body::arguments;
+use super::{Joined, SocketIo};
 use crate::engineio::Packing;
 use crate::form::Head;
 
@@ -17,9 +17,27 @@ const NAMELESS: &str = "message";
 impl SocketIo {
     /// What each message of a subscription is an event of; `None` once it has ended.
     pub(crate) fn head(&self, id: SubscriptionId) -> Option<&Rc<Head>> {
+        Some(&self.of(id)?.head)
+    }
+
+    /// The head by which a message goes on to another subscription of the root that matches it.
+    pub(crate) fn heir(&self, message: &Message, subscriptions: &Subscriptions) -> Option<&Rc<Head>> {
+        let root = self.root()?;
+        let selectors = root.subscriptions.iter();
+        let mut selectors = selectors.filter_map(|id| subscriptions.selector(*id));
+        let is_wanted = selectors.any(|selector| selector.matches(&message.topic));
+        is_wanted.then_some(&root.head)
+    }
+
+    /// The namespace of a subscription.
+    pub(super) fn of(&self, id: SubscriptionId) -> Option<&Joined> {
         let mut joined = self.state.joined.iter();
-        let joined = joined.find(|joined| joined.subscriptions.contains(&id))?;
-        Some(&joined.head)
+        joined.find(|joined| joined.subscriptions.contains(&id))
+    }
+
+    /// The namespace whose subscriptions clients choose.
+    pub(super) fn root(&self) -> Option<&Joined> {
+        self.state.joined.iter().find(|joined| joined.topic.is_none())
     }
 }
 

@@ -134,7 +134,11 @@ impl Joined {
                 kept.subscriptions.retain(|watched| watched.selector != *selector);
             });
         }
-        core.unsubscribe(id);
+        if self.topic.is_none() {
+            core.end(id);
+        } else {
+            core.unsubscribe(id);
+        }
         let is_read = self.subscriptions.iter().any(|id| catching_up.contains(id));
         if !is_read {
             self.settle(core.hub.head().seq, core);
@@ -283,9 +287,9 @@ impl SocketIo {
         out: &mut Vec<u8>,
         core: &mut Core,
     ) {
-        let joined = self.state.joined.iter();
-        let of = joined.filter(|joined| joined.subscriptions.contains(&subscription));
-        for joined in of {
+        // One that has ended was of the root, where clients end them.
+        let joined = self.of(subscription).or_else(|| self.root());
+        if let Some(joined) = joined {
             joined.tell_gap(gap, wrap, out, core);
         }
     }

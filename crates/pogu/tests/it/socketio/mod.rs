@@ -9,7 +9,7 @@ mod events;
 mod hostile;
 mod limits;
 mod mapping;
-mod peer;
+pub(crate) mod peer;
 mod recovery;
 mod recovery_code;
 mod rooms;
