@@ -43,6 +43,8 @@ pub(crate) enum Carrier {
     LongPoll {
         until: Time,
         next: Cursor,
+        /// Something was lost while it waited.
+        gap: bool,
         /// Messages that the answer holds at most.
         limit: usize,
         /// What the answer begins with where hyper does not write it, but for its length.

@@ -262,7 +262,7 @@ impl Peer {
         if let Dialect::Stomp(stomp) = &mut self.dialect {
             return stomp.note_lost(subscription, missed);
         }
-        match (&self.carrier, &self.dialect) {
+        match (&mut self.carrier, &self.dialect) {
             (Carrier::Sse { .. }, _) => {
                 let data = gap_json(selector, missed);
                 sse::event(None, Some("gap"), None, &data, &mut self.out);
@@ -279,16 +279,24 @@ impl Peer {
                 let (wrap, gap) = (self.wrap(), gap_json(selector, missed));
                 conversation.tell_gap(subscription, &gap, wrap, &mut self.out, core);
             }
-            // A long poll tells it in its answer. The others have no place for it, or told it above.
+            (Carrier::LongPoll { gap, .. }, _) => *gap = true,
+            // The others have no place for it, or told it above.
             (_, Dialect::Plain(_) | Dialect::Handler(_) | Dialect::Stomp(_)) => {}
         }
     }
 
     /// Ends a poll: `messages` are joined by commas, and the last of them is at `next`.
     pub(crate) fn answer_poll(&mut self, messages: &[u8], gap: bool) {
-        let Carrier::LongPoll { next, head, .. } = &self.carrier else {
+        let Carrier::LongPoll {
+            next,
+            head,
+            gap: told,
+            ..
+        } = &self.carrier
+        else {
             return;
         };
+        let gap = gap || *told;
         let mut body = Vec::with_capacity(messages.len() + 64);
         json::poll_answer_of(messages, *next, gap, &mut body);
         if !head.is_empty() {

@@ -259,6 +259,7 @@ async fn respond(
     // A poll is answered on a connection that goes on; a socket that would close after it stays with hyper.
     let closes = request.version() < Version::HTTP_11
         || upgrade::has_token(request.headers(), header::CONNECTION, "close");
+    let shares = takeover.is_none();
     let is_free = || takeover.as_ref().is_some_and(|takeover| !takeover.blocked.get());
     // Whoever reads the connection next must find the next request there, not a body.
     let has_body = !request.body().is_end_stream();
@@ -306,7 +307,7 @@ async fn respond(
         None if session.carrier.needs_socket() => problem(Problem::overloaded(
             "an earlier answer on this connection is not yet read",
         )),
-        _ => Box::pin(session::ride(&lane, client.remote, head, *session)).await,
+        _ => Box::pin(session::ride(&lane, client.remote, head, *session, shares)).await,
     }
 }
 

@@ -159,11 +159,22 @@ pub(super) fn take_over(
 }
 
 /// Lets a session ride on a body that hyper carries.
-pub(super) async fn ride(lane: &Shared, remote: SocketAddr, head: Response<()>, session: Session) -> Reply {
+///
+/// `shares` says that its connection carries others, too: then it counts for itself.
+pub(super) async fn ride(
+    lane: &Shared,
+    remote: SocketAddr,
+    head: Response<()>,
+    session: Session,
+    shares: bool,
+) -> Reply {
     let ends = matches!(session.carrier, Carrier::LongPoll { .. });
     let pipe = Arc::new(Pipe::default());
     let mut outlet = {
         let mut lane = lane.borrow_mut();
+        if shares && let Some(why) = lane.no_room(remote) {
+            return problem(Problem::overloaded(why));
+        }
         let link = Link::Pipe(pipe.clone());
         let id = match lane.add(link, remote, session.carrier, session.dialect, &mut []) {
             Ok(id) => id,

@@ -270,6 +270,7 @@ async fn poll(lane: &Shared, selector: Selector, parameters: &Parameters) -> Res
     let carrier = Carrier::LongPoll {
         until,
         next: page.next,
+        gap: false,
         limit,
         head: Box::default(),
         unread: Box::default(),
