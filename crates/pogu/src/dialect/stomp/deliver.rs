@@ -23,13 +23,9 @@ const AT: char = '@';
 impl Stomp {
     /// What each message of a subscription to topics begins with; `None` once it has ended.
     pub(crate) fn head(&self, id: SubscriptionId) -> Option<&Rc<Head>> {
-        self.state
-            .subscriptions
-            .iter()
-            .find_map(|subscription| match &subscription.to {
-                Subscribed::Topics { ids, head, .. } if ids.contains(&id) => Some(head),
-                _ => None,
-            })
+        let topics = &self.state.topics;
+        let place = topics.binary_search_by_key(&id, |(other, _)| *other).ok()?;
+        Some(&topics[place].1)
     }
 
     /// Whether some next message has to tell what was lost before it.

@@ -48,8 +48,8 @@ struct State {
     subscriptions: Vec<Subscription>,
     /// How many there were.
     subscribed: u32,
-    /// The hub's names of those to topics.
-    topics: Vec<SubscriptionId>,
+    /// The hub's names of those to topics, in their order, and what their messages begin with.
+    topics: Vec<(SubscriptionId, Rc<Head>)>,
     transactions: Vec<Transaction>,
     /// What queues have delivered and is not written yet.
     waiting: VecDeque<Delivery>,
@@ -254,8 +254,9 @@ impl Stomp {
             self.accept_written(core);
         }
         let state = &mut self.state;
-        for id in state.topics.drain(..) {
-            core.unsubscribe(id);
+        // What waits still has its heads.
+        for (id, _) in &state.topics {
+            core.unsubscribe(*id);
         }
         state.subscriptions.retain(|subscription| match &subscription.to {
             Subscribed::Queue {

@@ -1,5 +1,7 @@
 //! What a STOMP client subscribes to: topics, queues, and topics by a queue that stays while it is away.
 
+use std::rc::Rc;
+
 use pogu_hub::{After, Bind, Consume, Cursor, Filter, Message, Selector, SubscribeError, Topic};
 use pogu_proto::stomp::{self, AckMode, Headers, Version};
 
@@ -148,12 +150,12 @@ impl Speaker<'_> {
             }
             return Err(not_subscribed(&error));
         }
-        state.topics.extend_from_slice(&ids);
-        let to = Subscribed::Topics {
-            ids,
-            head: head.into(),
-            lost,
-        };
+        let head = Rc::new(head);
+        for id in &ids {
+            let place = state.topics.partition_point(|(other, _)| other < id);
+            state.topics.insert(place, (*id, head.clone()));
+        }
+        let to = Subscribed::Topics { ids, head, lost };
         state.add(id, destination, options, to);
         Ok(start)
     }
@@ -227,7 +229,7 @@ impl Speaker<'_> {
         match ended.to {
             Subscribed::Topics { ids, .. } => {
                 for id in ids {
-                    state.topics.retain(|other| *other != id);
+                    state.topics.retain(|(other, _)| *other != id);
                     self.catching_up.retain(|other| *other != id);
                     self.core.unsubscribe(id);
                 }
