@@ -8,7 +8,7 @@ use pogu_proto::Time;
 use crate::core::Core;
 use crate::door::Door;
 use crate::link::Link;
-use crate::peer::{Ending, Peer};
+use crate::peer::{End, Ending, Peer};
 use crate::throttle::Throttle;
 
 /// A peer has come.
@@ -25,12 +25,12 @@ pub(crate) fn entered(peer: &mut Peer, core: &Core, door: &Door) {
 
 /// A peer is to go.
 pub(crate) fn ends(peer: &mut Peer, ending: &Ending) {
-    peer.ended = match ending {
-        Ending::Finished => "finished",
-        Ending::Violation(_) => "violation",
-        Ending::TooSlow => "too-slow",
-        Ending::TimedOut => "timed-out",
-        Ending::ShuttingDown => "shutting-down",
+    peer.end = match ending {
+        Ending::Finished => End::Finished,
+        Ending::Violation(_) => End::Violation,
+        Ending::TooSlow => End::TooSlow,
+        Ending::TimedOut => End::TimedOut,
+        Ending::ShuttingDown => End::ShuttingDown,
     };
     if let Ending::Violation(why) = ending {
         tracing::debug!(remote = %peer.remote, slot = peer.id.slot, why, "peer broke its protocol");
@@ -46,7 +46,15 @@ pub(crate) fn left(peer: &Peer, core: &Core, door: &Door) {
     core.counters.closed(way);
     let Time(since) = peer.since;
     let milliseconds = core.now.0.saturating_sub(since);
-    let (carrier, dialect, reason) = (way.carrier(), way.dialect(), peer.ended);
+    let reason = match peer.end {
+        End::Gone => "gone",
+        End::Finished => "finished",
+        End::Violation => "violation",
+        End::TooSlow => "too-slow",
+        End::TimedOut => "timed-out",
+        End::ShuttingDown => "shutting-down",
+    };
+    let (carrier, dialect) = (way.carrier(), way.dialect());
     tracing::debug!(remote = %peer.remote, slot = peer.id.slot, carrier, dialect, reason, milliseconds, "closed");
 }
 

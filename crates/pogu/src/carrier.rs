@@ -25,7 +25,7 @@ pub(crate) enum Carrier {
     /// A WebSocket that is to take over a session of Engine.IO.
     Probe {
         /// There but while the lane hears it.
-        socket: Option<ws::Session>,
+        socket: Option<Box<ws::Session>>,
         session: PeerId,
         until: Time,
     },
@@ -47,11 +47,18 @@ pub(crate) enum Carrier {
         gap: bool,
         /// Messages that the answer holds at most.
         limit: usize,
-        /// What the answer begins with where hyper does not write it, but for its length.
-        head: Box<[u8]>,
-        /// What came with the request and is for hyper to read after the answer: the next requests.
-        unread: Box<[u8]>,
+        /// Boxed, as every carrier has the room of the largest.
+        held: Box<Held>,
     },
+}
+
+/// What a long poll keeps of its connection.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    /// What the answer begins with where hyper does not write it, but for its length.
+    pub(crate) head: Vec<u8>,
+    /// What came with the request and is for hyper to read after the answer: the next requests.
+    pub(crate) unread: Vec<u8>,
 }
 
 impl Carrier {

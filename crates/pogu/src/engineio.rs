@@ -489,7 +489,7 @@ impl Lane {
         };
         if outcome == Some(Event::Upgraded) {
             let rest = reader.take(usize::MAX);
-            return self.upgrade(slot, session, socket, out, rest);
+            return self.upgrade(slot, session, *socket, out, rest);
         }
         if outcome.is_some() {
             socket.close(core.now, 1000, "", &mut core.codec, &mut out);

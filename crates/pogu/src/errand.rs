@@ -344,7 +344,7 @@ impl Lane {
         }
         let link = Link::Tcp(mio::net::TcpStream::from_std(stream));
         let carrier = Carrier::Probe {
-            socket: Some(socket),
+            socket: Some(socket.into()),
             // Whoever was not taken leaves the session alone when it goes.
             session: if is_taken { session } else { PeerId::NOBODY },
             until: now + self.core.engineio_limits.upgrade_timeout,

@@ -51,7 +51,7 @@ impl Lane {
             return;
         };
         let next = match carrier {
-            Carrier::LongPoll { unread, .. } => Next::Http(unread.into_vec()),
+            Carrier::LongPoll { held, .. } => Next::Http(held.unread),
             Carrier::Parked(parked) => Next::Http(parked.unread.into_vec()),
             Carrier::Silent => Next::Sniffing,
             _ => return,

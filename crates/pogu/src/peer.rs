@@ -75,8 +75,6 @@ pub(crate) struct Peer {
     pub(crate) catching_up: Vec<SubscriptionId>,
     /// When it came.
     pub(crate) since: Time,
-    /// Why it goes, for the log.
-    pub(crate) ended: &'static str,
     /// When the lane's timers have it down.
     pub(crate) armed: Option<Time>,
     /// Since when a command or a message of its byte stream has begun and is not whole.
@@ -94,6 +92,20 @@ pub(crate) struct Peer {
     pub(crate) heard_out: bool,
     /// Its write side is shut.
     pub(crate) shut: bool,
+    /// Why it goes, for the log.
+    pub(crate) end: End,
+}
+
+/// Why a peer goes, for the log.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum End {
+    #[default]
+    Gone,
+    Finished,
+    Violation,
+    TooSlow,
+    TimedOut,
+    ShuttingDown,
 }
 
 impl Peer {
@@ -117,7 +129,6 @@ impl Peer {
             counted: Depth::default(),
             catching_up: Vec::new(),
             since: Time(0),
-            ended: "gone",
             armed: None,
             begun: None,
             stalled: None,
@@ -127,6 +138,7 @@ impl Peer {
             unread: false,
             heard_out: false,
             shut: false,
+            end: End::default(),
         }
     }
 
@@ -289,7 +301,7 @@ impl Peer {
     pub(crate) fn answer_poll(&mut self, messages: &[u8], gap: bool) {
         let Carrier::LongPoll {
             next,
-            head,
+            held,
             gap: told,
             ..
         } = &self.carrier
@@ -299,8 +311,8 @@ impl Peer {
         let gap = gap || *told;
         let mut body = Vec::with_capacity(messages.len() + 64);
         json::poll_answer_of(messages, *next, gap, &mut body);
-        if !head.is_empty() {
-            self.out.extend_from_slice(head);
+        if !held.head.is_empty() {
+            self.out.extend_from_slice(&held.head);
             self.out
                 .extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
         }

@@ -95,13 +95,10 @@ pub(super) fn take_over(
         return;
     }
     let mut out = head_bytes(head);
-    if let Carrier::LongPoll {
-        head, unread: kept, ..
-    } = &mut session.carrier
-    {
+    if let Carrier::LongPoll { held, .. } = &mut session.carrier {
         // Completed when the answer, and so its length, is known.
-        *head = std::mem::take(&mut out).into();
-        *kept = (&*unread).into();
+        held.head = std::mem::take(&mut out);
+        held.unread = unread.to_vec();
     } else if let Carrier::Parked(_) = &session.carrier {
         out.clear();
     } else {

@@ -272,8 +272,7 @@ async fn poll(lane: &Shared, selector: Selector, parameters: &Parameters) -> Res
         next: page.next,
         gap: false,
         limit,
-        head: Box::default(),
-        unread: Box::default(),
+        held: Box::default(),
     };
     Ok(session(
         session::poll_head(),
