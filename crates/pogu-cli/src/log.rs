@@ -17,6 +17,7 @@ pub(crate) fn start_client(verbose: u8) {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        .log_internal_errors(false)
         .without_time()
         .with_target(false);
     tracing_subscriber::registry().with(filter).with(lines).init();
@@ -31,7 +32,9 @@ pub(crate) fn start_server(format: LogFormat, level: LogLevel) {
     };
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_ansi(std::io::stderr().is_terminal())
+        // Where a line cannot be written, as after the terminal was closed, nor can that it could not; trying ends in a panic.
+        .log_internal_errors(false);
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         LogFormat::Text => registry.with(lines).init(),

@@ -13,6 +13,7 @@ mod log;
 mod output;
 mod publish;
 mod serve;
+mod signals;
 mod subscribe;
 mod target;
 

@@ -2,10 +2,10 @@ use std::path::PathBuf;
 
 use pogu::Server;
 use pogu::config::{Address, Config, Listen, LogFormat, LogLevel};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
 use crate::exit::Exit;
+use crate::signals::Signals;
 use crate::{log, output};
 
 /// Run a server
@@ -76,8 +76,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 async fn serve(config: Config) -> anyhow::Result<Exit> {
-    let interrupt = signal(SignalKind::interrupt())?;
-    let terminate = signal(SignalKind::terminate())?;
+    let signals = Signals::listen()?;
     let server = Server::builder().config(config).bind()?;
     for address in server.addresses() {
         info!("listening on {address}");
@@ -87,24 +86,7 @@ async fn serve(config: Config) -> anyhow::Result<Exit> {
             );
         }
     }
-    server.run(stop(interrupt, terminate)).await?;
+    server.run(signals.stop()).await?;
     info!("stopped");
     Ok(Exit::Success)
-}
-
-/// Done at the first SIGINT or SIGTERM; a second one ends the program at once.
-async fn stop(mut interrupt: Signal, mut terminate: Signal) {
-    either(&mut interrupt, &mut terminate).await;
-    tokio::spawn(async move {
-        either(&mut interrupt, &mut terminate).await;
-        warn!("stopped at once, clients were not told");
-        std::process::exit(130);
-    });
-}
-
-async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
 }

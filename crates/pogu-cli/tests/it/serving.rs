@@ -1,6 +1,8 @@
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use crate::harbour::Harbour;
 use crate::{finish, lines, pogu, run, signal, stderr, stdout};
@@ -14,10 +16,46 @@ fn file(name: &str, text: &str) -> PathBuf {
 
 #[test]
 fn signals_stop_it_in_good_order() {
-    for name in ["INT", "TERM"] {
+    for name in ["INT", "TERM", "HUP"] {
         let harbour = Harbour::start(&[]);
+        let mut client = TcpStream::connect(&harbour.address).unwrap();
+        client.write_all(b"PING\n").unwrap();
+        let mut client = BufReader::new(client);
+        client.read_line(&mut String::new()).unwrap();
         assert_eq!(harbour.stop(name).status.code(), Some(0), "{name}");
+        let mut last = String::new();
+        client.read_to_string(&mut last).unwrap();
+        assert!(last.starts_with("BYE shutting-down"), "{name}: {last}");
     }
+}
+
+#[test]
+fn nohup_keeps_it_from_a_terminal_that_closes() {
+    let mut command = Command::new("nohup");
+    command.args([env!("CARGO_BIN_EXE_pogu"), "serve", "--listen", "127.0.0.1:0"]);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("listening on") {
+        line.clear();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0);
+    }
+    signal(&child, "HUP");
+    // Nobody reads its log from here on, which must not end it either.
+    drop(log);
+    let address = line.split("listening on ").nth(1).unwrap().trim();
+    let mut client = TcpStream::connect(address).unwrap();
+    client
+        .write_all(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+        .unwrap();
+    client.read_to_end(&mut Vec::new()).unwrap();
+    signal(&child, "TERM");
+    assert_eq!(finish(child).status.code(), Some(0));
 }
 
 #[test]
