@@ -60,9 +60,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
 
-    /// How long to try to bring a message to the server, connecting to it included
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
-    timeout: Duration,
+    /// How long to try to bring a message to the server, connecting to it included, also where nobody listens yet; without it
+    /// that is a failure at once, and later each message has 30s
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    timeout: Option<Duration>,
 
     /// Print a JSON object for each message: topic, and cursor where it is told
     #[arg(long)]
@@ -149,10 +150,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         args.key.is_none() || one,
         "--key names one message, and these may be more; leave --key or --count out",
     )?;
+    let defaults = Options::default();
     let options = Options {
-        publish_timeout: args.timeout,
+        publish_timeout: args.timeout.unwrap_or(defaults.publish_timeout),
+        insist: args.timeout.is_some(),
         sockjs_transport: args.server.sockjs_transport,
-        ..Options::default()
+        ..defaults
     };
     let mut publisher = tokio::select! {
         publisher = Publisher::connect(&target, via, options) => publisher.map_err(not_begun)?,

@@ -22,6 +22,9 @@ pub struct Options {
     /// How long a publisher tries to bring one message to the server before it gives up; the first connection is part of the
     /// first message's time.
     pub publish_timeout: Duration,
+    /// Whether a publisher tries until then to make its first connection, too; otherwise the first failure is an error. Over UDP
+    /// nobody is connected to, and a server that is away is met with the first message.
+    pub insist: bool,
     /// How many messages of a queue may be here that are not acknowledged, from 1 to 512; other subscribers get the rest
     /// meanwhile.
     pub prefetch: u16,
@@ -42,6 +45,7 @@ impl Default for Options {
             backoff_base: Duration::from_millis(250),
             backoff_cap: Duration::from_secs(10),
             publish_timeout: Duration::from_secs(30),
+            insist: false,
             prefetch: 64,
             poll_interval: Duration::from_secs(1),
             sockjs_transport: None,

@@ -1,7 +1,8 @@
+use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
 
 use crate::harbour::Harbour;
-use crate::{lines, run, run_with_input, stderr};
+use crate::{finish, lines, pogu, run, run_with_input, stderr};
 
 /// All that the server has of a topic.
 fn history(harbour: &Harbour, topic: &str, count: usize) -> Vec<String> {
@@ -288,5 +289,37 @@ fn bytes_go_by_sockjs_too() {
     for via in ["stream", "sse", "sockjs"] {
         let output = run(&[&arguments[..], &["--via", via]].concat());
         assert_eq!(output.stdout, b"\xff\n", "{via}");
+    }
+}
+
+#[test]
+fn with_a_timeout_a_server_is_waited_for() {
+    for via in ["http", "ws", "tcp", "stomp", "socketio", "sockjs"] {
+        let harbour = Harbour::start(&[]);
+        let (address, server) = (harbour.address.clone(), harbour.url());
+        harbour.stop("TERM");
+        let arguments = ["pub", "late", via, "-q", "--via", via, "--server", &server];
+        let short = run(&[&arguments[..], &["--timeout", "300ms"]].concat());
+        assert_eq!(short.status.code(), Some(1), "{via}");
+        let error = stderr(&short);
+        assert_eq!(error.lines().count(), 2, "{via}: {error}");
+        assert!(error.contains("trying for 300ms"), "{via}: {error}");
+        assert!(
+            error.lines().last().unwrap().contains("refused"),
+            "{via}: {error}"
+        );
+        let mut child = pogu(&[&arguments[..], &["--timeout", "15s"]].concat())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        log.read_line(&mut line).unwrap();
+        assert!(
+            line.contains("refused") && line.contains("trying for 15s"),
+            "{via}: {line}"
+        );
+        let harbour = Harbour::start_at(&address, &[]);
+        assert!(finish(child).status.success(), "{via}");
+        assert_eq!(history(&harbour, "late", 1), [via]);
     }
 }

@@ -12,12 +12,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
-use tracing::debug;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tracing::{debug, warn};
 
 use self::http::HttpPublisher;
 use self::pipelined::PipelinedPublisher;
 use self::udp::UdpPublisher;
+use crate::backoff::Backoff;
 use crate::limits::{DRAFTS_WAITING_MAX, GOODBYE_MAX};
 use crate::{Error, Options, Target, Via};
 
@@ -81,7 +82,7 @@ impl Job {
 }
 
 /// Where publications go and how.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Plan {
     target: Target,
     options: Options,
@@ -120,7 +121,7 @@ impl Keys {
 }
 
 impl Publisher {
-    /// Connects to the server.
+    /// Connects to the server; with [`Options::insist`] again and again, until [`Options::publish_timeout`] has passed.
     ///
     /// # Errors
     ///
@@ -131,15 +132,10 @@ impl Publisher {
             target: target.clone(),
             options,
         };
-        let (jobs, receiver) = mpsc::channel(DRAFTS_WAITING_MAX);
         let keys = Keys::new()?;
         debug!(%via, target = %plan.target, "publishing");
         let begun = Instant::now();
-        let overdue = plan.overdue("connection", via);
-        let task = match tokio::time::timeout(timeout, start(plan, via, receiver)).await {
-            Ok(started) => started?,
-            Err(_) => return Err(overdue),
-        };
+        let (jobs, task) = connect(&plan, via, begun + timeout).await?;
         Ok(Self {
             jobs,
             task,
@@ -175,9 +171,36 @@ impl Publisher {
     }
 }
 
+/// The task that publishes, and the way to it.
+type Begun = (mpsc::Sender<Job>, JoinHandle<()>);
+
+/// Connects until it succeeds, fails for good or the time is up; once only, unless it is to insist.
+async fn connect(plan: &Plan, via: Via, deadline: Instant) -> Result<Begun, Error> {
+    let mut backoff = Backoff::new(plan.options.backoff_base, plan.options.backoff_cap);
+    let mut trouble = None;
+    loop {
+        let error = match timeout_at(deadline, start(plan.clone(), via)).await {
+            Ok(Ok(begun)) => return Ok(begun),
+            Ok(Err(error)) => error,
+            Err(_) => return Err(trouble.unwrap_or_else(|| plan.overdue("connection", via))),
+        };
+        // Where another program listens, it still does at the next attempt.
+        let is_final = error.is_final() || matches!(error, Error::Violation(_));
+        if is_final || !plan.options.insist {
+            return Err(error);
+        }
+        if trouble.is_none() {
+            warn!("{error}; trying for {:?}", plan.options.publish_timeout);
+        }
+        trouble = Some(error);
+        sleep_until(deadline.min(Instant::now() + backoff.next())).await;
+    }
+}
+
 /// Connects, and begins to take messages.
-async fn start(plan: Plan, via: Via, jobs: mpsc::Receiver<Job>) -> Result<JoinHandle<()>, Error> {
-    Ok(match via {
+async fn start(plan: Plan, via: Via) -> Result<Begun, Error> {
+    let (sender, jobs) = mpsc::channel(DRAFTS_WAITING_MAX);
+    let task = match via {
         Via::Http | Via::Auto => tokio::spawn(HttpPublisher::connect(plan).await?.run(jobs)),
         Via::Ws | Via::Tcp | Via::Stomp | Via::SocketIo | Via::SockJs => {
             tokio::spawn(PipelinedPublisher::connect(plan, via).await?.run(jobs))
@@ -189,7 +212,8 @@ async fn start(plan: Plan, via: Via, jobs: mpsc::Receiver<Job>) -> Result<JoinHa
             );
             return Err(Error::Unsupported(why));
         }
-    })
+    };
+    Ok((sender, task))
 }
 
 impl Future for Pending {
