@@ -30,6 +30,8 @@ pub(crate) struct EngineIo {
     pings: u32,
     /// How long the server may be silent.
     patience: Duration,
+    /// The largest message that the server takes.
+    payload_max: usize,
     address: String,
     message: Vec<u8>,
 }
@@ -143,6 +145,7 @@ impl EngineIo {
             start: Instant::now(),
             pings: 0,
             patience: after,
+            payload_max: usize::MAX,
             address: target.authority(),
             message: Vec::new(),
         };
@@ -160,6 +163,7 @@ impl EngineIo {
             return Err(Error::Ended(String::new()));
         };
         session.patience = opened.patience;
+        session.payload_max = opened.payload_max;
         if let Carrier::Polling(polling) = &mut session.carrier {
             polling.opened(&opened.sid, opened.patience, opened.payload_max);
         }
@@ -169,6 +173,11 @@ impl EngineIo {
     /// Sends a message. It is written while [`EngineIo::next`] waits.
     pub(crate) fn send(&mut self, data: Data<'_>) {
         self.put(&Packet::Message(data));
+    }
+
+    /// The largest message that the server says it takes, in bytes.
+    pub(crate) fn payload_max(&self) -> usize {
+        self.payload_max
     }
 
     /// Bytes that wait to be written.

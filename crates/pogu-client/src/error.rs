@@ -58,6 +58,11 @@ pub enum Error {
     #[error("the server ended the connection{}", if .0.is_empty() { String::new() } else { format!(": {}", .0) })]
     Ended(String),
 
+    /// The server ended a WebSocket or a session of SockJS for what it calls a breach of its policy, code 1008 (RFC 6455 §7.4.1): being
+    /// too slow may be one, and so may what was said last.
+    #[error("the server ended the connection: {0}")]
+    Policy(String),
+
     /// Nothing was heard for too long.
     #[error("nothing was heard from {address} for {}.{:01} s", .after.as_secs(), .after.subsec_millis() / 100)]
     Silent {
@@ -126,6 +131,7 @@ impl Error {
             | Error::Connect { .. }
             | Error::Broken { .. }
             | Error::Ended(_)
+            | Error::Policy(_)
             | Error::Silent { .. }
             | Error::Overdue { .. }
             | Error::Violation(_) => false,

@@ -123,6 +123,15 @@ impl SocketIoConversation {
         self.emit("publish", &[Arg::Json(&topic), body, Arg::Json(&json(&extras))])
     }
 
+    /// Checks that a body is not above what the server said it takes: it would end the session.
+    pub(crate) fn check(&self, body: &[u8]) -> Result<(), Error> {
+        let most = self.engine.payload_max();
+        if body.len() > most {
+            return Err(Error::TooLarge(format!("a message has at most {most} bytes")));
+        }
+        Ok(())
+    }
+
     /// Bytes that wait to be written.
     pub(crate) fn backlog(&self) -> usize {
         self.engine.backlog()

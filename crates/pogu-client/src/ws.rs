@@ -128,7 +128,7 @@ impl WsConnection {
         loop {
             match self.next(|_, _| ()).await {
                 Ok(()) => {}
-                Err(Error::Ended(_)) => return self.flush().await,
+                Err(Error::Ended(_) | Error::Policy(_)) => return self.flush().await,
                 Err(error) => return Err(error),
             }
         }
@@ -185,20 +185,26 @@ async fn shake_hands(mut wire: Wire, request: &Request<'_>) -> Result<Wire, Erro
     }
 }
 
-/// The close code of a message above the peer's limit (RFC 6455 §7.4.1).
+/// The close codes of what is against the peer's policy, and of a message above its limit (RFC 6455 §7.4.1). SockJS has taken them over.
+const POLICY: u16 = 1008;
 const TOO_LARGE: u16 = 1009;
 
 fn ended(code: Option<u16>, reason: &str) -> Error {
-    if code == Some(TOO_LARGE) {
-        return Error::TooLarge(format!(
-            "the WebSocket was closed with code {TOO_LARGE}, {reason}"
-        ));
-    }
-    Error::Ended(match (code, reason) {
+    let why = match (code, reason) {
         (None, _) => "the WebSocket was closed without a code".to_owned(),
         (Some(code), "") => format!("the WebSocket was closed with code {code}"),
         (Some(code), reason) => format!("the WebSocket was closed with code {code}, {reason}"),
-    })
+    };
+    by_code(code, why)
+}
+
+/// The end of a WebSocket or of a session of SockJS, by its code.
+pub(crate) fn by_code(code: Option<u16>, why: String) -> Error {
+    match code {
+        Some(POLICY) => Error::Policy(why),
+        Some(TOO_LARGE) => Error::TooLarge(why),
+        _ => Error::Ended(why),
+    }
 }
 
 fn no_randomness(address: &str, error: getrandom::Error) -> Error {

@@ -58,6 +58,14 @@ impl Line {
         })
     }
 
+    /// Whether a message can be said at all.
+    pub(super) fn check(&self, draft: &Draft) -> Result<(), Error> {
+        match self {
+            Line::SocketIo(conversation) => conversation.check(&draft.body),
+            Line::Pogu(_) | Line::Stomp { .. } => Ok(()),
+        }
+    }
+
     /// Says a message and returns its number. It is written while [`Line::next`] waits.
     pub(super) fn send(&mut self, draft: &Draft, key: &str) -> u64 {
         match self {

@@ -21,6 +21,8 @@ pub(super) struct PipelinedPublisher {
     backoff: Backoff,
     /// Why the last connection broke or did not come about.
     trouble: Option<Error>,
+    /// The key of the message that was the first without an answer when the server last ended a connection for its policy.
+    suspect: Option<String>,
 }
 
 /// Why a conversation was left.
@@ -43,6 +45,7 @@ impl PipelinedPublisher {
             in_flight: VecDeque::new(),
             backoff,
             trouble: None,
+            suspect: None,
         })
     }
 
@@ -61,6 +64,11 @@ impl PipelinedPublisher {
             match self.talk(&mut line, &mut jobs).await {
                 Left::Done => return goodbye(line.close()).await,
                 Left::Broken(error @ Error::TooLarge(_)) => self.give_up_largest(error),
+                Left::Broken(error @ Error::Policy(_)) if self.is_first_again() => {
+                    if let Some((_, job)) = self.in_flight.pop_front() {
+                        job.tell(Err(error));
+                    }
+                }
                 Left::Broken(error) => {
                     debug!(%error, waiting = self.in_flight.len(), "the connection broke");
                     self.trouble = Some(error);
@@ -129,6 +137,9 @@ impl PipelinedPublisher {
     }
 
     fn say(&mut self, line: &mut Line, job: Job) {
+        if let Err(error) = line.check(&job.draft) {
+            return job.tell(Err(error));
+        }
         let seq = line.send(&job.draft, &job.key);
         self.in_flight.push_back((seq, job));
     }
@@ -154,6 +165,13 @@ impl PipelinedPublisher {
         if let Some((_, job)) = self.in_flight.remove(largest) {
             job.tell(Err(error));
         }
+    }
+
+    /// Whether the first message without an answer is the one that was it before: then the server ends connections for what it says.
+    fn is_first_again(&mut self) -> bool {
+        let first = self.in_flight.front().map(|(_, job)| job.key.clone());
+        let before = std::mem::replace(&mut self.suspect, first);
+        before.is_some() && before == self.suspect
     }
 
     /// Why the time of a message has passed: the last trouble, or else silence.

@@ -12,7 +12,7 @@ use self::inbox::Inbox;
 use self::responses::Responses;
 use crate::engineio::is_of_the_way;
 use crate::patience::within;
-use crate::ws::WsConnection;
+use crate::ws::{WsConnection, by_code};
 use crate::{Error, Options, Target};
 
 pub use self::transport::{SockJsTransport, UnknownTransport};
@@ -23,9 +23,6 @@ const FALLBACK: [SockJsTransport; 3] = [
     SockJsTransport::XhrStreaming,
     SockJsTransport::XhrPolling,
 ];
-
-/// The code of a message above the peer's limit, which SockJS has from WebSocket (RFC 6455 §7.4.1).
-const TOO_LARGE: u16 = 1009;
 
 /// A session, by what gets through.
 #[derive(Debug)]
@@ -165,8 +162,5 @@ fn hear(client: &mut Client, inbox: &mut Inbox, frame: Result<Frame<'_>, FrameEr
 
 fn ended(Close { code, reason }: &Close<'_>) -> Error {
     let why = format!("the session was closed with code {code}, {reason}");
-    match *code {
-        TOO_LARGE => Error::TooLarge(why),
-        _ => Error::Ended(why),
-    }
+    by_code(Some(*code), why)
 }

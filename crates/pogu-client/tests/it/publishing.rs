@@ -1,6 +1,11 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pogu_client::{Error, Publisher, Via};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use crate::proxy::{Fate, Mood, Proxy};
@@ -147,6 +152,55 @@ async fn a_message_is_given_up_in_time() {
     }
 }
 
+/// A WebSocket server that ends each conversation with code 1008 at the first word.
+async fn averse(conversations: Arc<AtomicUsize>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = vec![0; 4096];
+            let length = stream.read(&mut head).await.unwrap();
+            let head = String::from_utf8_lossy(&head[..length]).into_owned();
+            let key = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(": ")?;
+                name.eq_ignore_ascii_case("sec-websocket-key").then_some(value)
+            });
+            let accept = pogu_proto::ws::accept_key(key.unwrap());
+            let answer = format!(
+                "HTTP/1.1 101 x\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            let _ = stream.read(&mut [0; 4096]).await;
+            conversations.fetch_add(1, Ordering::SeqCst);
+            let _ = stream.write_all(b"\x88\x08\x03\xf0not so").await;
+            // Until the client has heard it.
+            let _ = stream.read(&mut [0; 4096]).await;
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_message_that_ends_its_connection_twice_is_given_up() {
+    let conversations = Arc::new(AtomicUsize::new(0));
+    let address = averse(conversations.clone()).await;
+    let mut publisher = Publisher::connect(&target(address), Via::Ws, options())
+        .await
+        .unwrap();
+    let mut receipts = Vec::new();
+    for body in ["one", "two"] {
+        receipts.push(publisher.publish(draft("averse", body)).await.unwrap());
+    }
+    for (number, receipt) in receipts.into_iter().enumerate() {
+        let error = timeout(PATIENCE, receipt).await.unwrap().unwrap_err();
+        assert!(
+            matches!(&error, Error::Policy(why) if why.contains("not so")),
+            "{error}"
+        );
+        assert_eq!(conversations.load(Ordering::SeqCst), 2 * (number + 1));
+    }
+}
+
 #[tokio::test]
 async fn what_no_datagram_holds_is_refused_here() {
     let harbour = Harbour::start();
@@ -204,7 +258,7 @@ async fn a_message_above_the_limit_is_refused_and_the_others_pass() {
         let error = results.remove(1).unwrap_err();
         assert!(error.is_final(), "{via}: {error}");
         assert!(
-            error.to_string().contains("10240") || matches!(via, Via::Ws | Via::SocketIo | Via::SockJs),
+            error.to_string().contains("10240") || matches!(via, Via::Ws | Via::SockJs),
             "{via}: {error}"
         );
         assert!(results.iter().all(Result::is_ok), "{via}: {results:?}");

@@ -201,6 +201,25 @@ async fn a_body_of_the_limit_passes_on_a_websocket() {
 }
 
 #[tokio::test]
+async fn a_body_above_the_limit_is_refused_before_it_ends_the_session() {
+    let harbour = Harbour::start();
+    let mut publisher = publisher(&by("ws", harbour.address), Via::SocketIo).await;
+    for over in [0, 1] {
+        let mut draft = draft("large", "");
+        draft.body = vec![0xff; (1 << 20) + over].into();
+        let receipt = publisher.publish(draft).await.unwrap();
+        let result = timeout(PATIENCE, receipt).await.unwrap();
+        match over {
+            0 => assert!(result.is_ok(), "{result:?}"),
+            _ => assert!(
+                matches!(&result, Err(Error::TooLarge(why)) if why == "a message has at most 1048576 bytes"),
+                "{result:?}"
+            ),
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_too_large_for_a_poll_is_refused_and_the_others_pass() {
     let harbour = Harbour::with("[limits]\nmessage = \"20KiB\"\n");
     let mut publisher = publisher(&by(POLLS, harbour.address), Via::SocketIo).await;
