@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use pogu_hub::{After, Cursor, Selector, SubscribeError, Topic};
+use pogu_proto::engineio::Version;
 use pogu_proto::socketio::{NamespaceId, Session};
 use serde_json::{Value, json};
 
@@ -37,7 +38,13 @@ impl Speaker<'_> {
             .and_then(|code| self.enter(state, namespace, name, code, &auth, recovery));
         let mut joined = match joined {
             Ok(joined) => joined,
-            Err(refusal) => return self.turn_away(session, namespace, &refusal),
+            Err(mut refusal) => {
+                // Its clients have one value for an error, and compare it.
+                if session.version() == Version::V3 {
+                    refusal.data = None;
+                }
+                return self.turn_away(session, namespace, &refusal);
+            }
         };
         let mut welcome = Vec::new();
         let mut stays = true;
