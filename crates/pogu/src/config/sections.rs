@@ -330,7 +330,7 @@ impl Cors {
         let wrong = self.origins.iter().find(|origin| !is_origin(origin));
         let Some(origin) = wrong else { return Ok(()) };
         let message = format!(
-            "{origin:?} is not an origin; write \"*\" for any, or scheme and host in lower case with no path, as in \"https://example.com\" or \"http://localhost:3000\""
+            "{origin:?} is not an origin; write \"*\" for any, or scheme and host in lower case with no path and no port that the scheme has anyway, as in \"https://example.com\" or \"http://localhost:3000\""
         );
         Err(Wrong::new(&["cors", "origins"], message))
     }
@@ -358,6 +358,11 @@ fn origins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D:
 fn is_origin(text: &str) -> bool {
     if text == "*" {
         return true;
+    }
+    // Browsers leave the port out that a scheme has anyway (RFC 6454, 6.2).
+    let is_usual = |port: &str, scheme: &str| text.ends_with(port) && text.starts_with(scheme);
+    if is_usual(":80", "http://") || is_usual(":443", "https://") {
+        return false;
     }
     text.split_once("://").is_some_and(|(scheme, host)| {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();

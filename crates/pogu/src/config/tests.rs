@@ -216,8 +216,21 @@ fn columns_count_characters() {
     );
     refused(
         "cors = { origins = [\"포구\"] }",
-        "pogu.toml:1:20: cors.origins: \"포구\" is not an origin; write \"*\" for any, or scheme and host in lower case with no path, as in \"https://example.com\" or \"http://localhost:3000\"",
+        "pogu.toml:1:20: cors.origins: \"포구\" is not an origin; write \"*\" for any, or scheme and host in lower case with no path and no port that the scheme has anyway, as in \"https://example.com\" or \"http://localhost:3000\"",
     );
+}
+
+#[test]
+fn an_origin_is_as_browsers_write_it() {
+    for (origin, is_right) in [
+        ("http://a:8080", true),
+        ("https://a:80", true),
+        ("http://a:80", false),
+        ("https://a:443", false),
+    ] {
+        let read = Config::parse(&format!("cors = {{ origins = [\"{origin}\"] }}"), "pogu.toml");
+        assert_eq!(read.is_ok(), is_right, "{origin}");
+    }
 }
 
 #[test]
