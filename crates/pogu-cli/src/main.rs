@@ -22,6 +22,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+use pogu::config::ConfigError;
+
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 
@@ -43,7 +45,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         log::start_client(cli.verbose);
     }
     match cli.command {
-        Command::Serve(args) => serve::run(args).map(Into::into),
+        Command::Serve(args) => serve::run(args, cli.verbose).map(Into::into),
         Command::Pub(args) => wait_for(publish::run(args)),
         Command::Sub(args) => wait_for(subscribe::run(args)),
         Command::Connect(args) => wait_for(connect::run(args)),
@@ -68,8 +70,15 @@ fn wait_for(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Resu
     Ok(exit.into())
 }
 
-/// Prints one line: what did not work, why, and what to try.
+/// Prints one line, or for a configuration one for each of its faults: what did not work, why, and what to try.
 fn complain(error: &anyhow::Error) {
+    if let Some(ConfigError::Several(faults)) = error.downcast_ref() {
+        for fault in faults {
+            // Without a standard error there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "pogu: {}", escape::text(&fault.to_string()));
+        }
+        return;
+    }
     let message = escape::text(&format!("{error:#}"));
     // Without a standard error there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "pogu: {message}{}", exit::advice(error));

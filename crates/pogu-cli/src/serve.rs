@@ -63,12 +63,19 @@ impl Args {
     }
 }
 
-pub(crate) fn run(args: Args) -> anyhow::Result<Exit> {
+/// `verbose` has the log say more, where no flag says how much.
+pub(crate) fn run(args: Args, verbose: u8) -> anyhow::Result<Exit> {
     if args.print_config {
         return output::print(Config::default_toml().as_bytes());
     }
+    let is_told = args.log_level.is_some();
     let config = args.config()?;
-    log::start_server(config.log_format, config.log_level);
+    let level = match verbose {
+        1 if !is_told => LogLevel::Debug,
+        2.. if !is_told => LogLevel::Trace,
+        _ => config.log_level,
+    };
+    log::start_server(config.log_format, level);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -27,7 +27,7 @@ fn ask(harbour: &Harbour, head: &str, body: &str) -> String {
 
 #[test]
 fn debug_tells_of_each_connection_and_each_refusal() {
-    let harbour = Harbour::start(&["--log-level", "debug"]);
+    let harbour = Harbour::start(&["-v"]);
     say(&harbour, b"SUB a..b\nQUIT\n");
     let line = harbour.log_line("opened");
     assert!(line.contains("carrier=\"tcp\" dialect=\"pogu\""), "{line}");

@@ -108,6 +108,15 @@ fn the_printed_configuration_is_right() {
             "{error}"
         );
     }
+    let several = file("several.toml", "lanes = 0\n\n[limits]\nmessage = 0\n");
+    let output = run(&["check", several.to_str().unwrap()]);
+    let errors = stderr(&output);
+    let errors: Vec<&str> = errors.lines().collect();
+    assert!(
+        errors.len() >= 2 && errors.iter().all(|line| line.starts_with("pogu: ")),
+        "{errors:?}"
+    );
+    fs::remove_file(several).unwrap();
     let output = run(&["check", "/nowhere/pogu.toml"]);
     assert!(
         stderr(&output).contains("/nowhere/pogu.toml"),
