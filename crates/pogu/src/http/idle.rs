@@ -17,6 +17,8 @@ use tokio::time::{Sleep, sleep};
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     running: Cell<usize>,
+    /// Those among them whose answer is no stream: a client that says no more waits for it, and has not gone.
+    asked: Cell<usize>,
     /// All that there were.
     count: Cell<u64>,
 }
@@ -30,6 +32,11 @@ impl Requests {
 }
 
 impl Requests {
+    pub(super) fn ask(self: &Rc<Self>) -> Asked {
+        self.asked.set(self.asked.get() + 1);
+        Asked(self.clone())
+    }
+
     /// Done when for so long, or up to twice as long, there was none.
     pub(super) async fn idle(&self, limit: Duration) {
         loop {
@@ -52,10 +59,21 @@ impl Drop for Running {
     }
 }
 
+/// A request of which nobody knows that its answer is a stream.
+#[derive(Debug)]
+pub(super) struct Asked(Rc<Requests>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.asked.set(self.0.asked.get() - 1);
+    }
+}
+
 /// The body of an answer; while it is there, so is its request.
 pub(super) struct Answering<B> {
     pub(super) body: B,
     pub(super) _running: Running,
+    pub(super) _asked: Option<Asked>,
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Body for Answering<B> {
@@ -103,9 +121,9 @@ impl Patience {
         }
     }
 
-    /// Whether a request waits for its answer.
+    /// Whether a request waits for an answer that is no stream.
     pub(super) fn is_asked(&self) -> bool {
-        self.requests.running.get() > 0
+        self.requests.asked.get() > 0
     }
 
     /// Bytes have come.

@@ -87,14 +87,16 @@ pub(crate) async fn serve(
     ));
     let client = Client::new(remote, bodies);
     let (shared, left) = (lane.clone(), takeover.clone());
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let (lane, client, takeover) = (shared.clone(), client.clone(), left.clone());
-        let running = requests.begin();
+        let (running, asked) = (requests.begin(), (!is_poll(&request)).then(|| requests.ask()));
         async move {
             let reply = respond(lane, client, request, Some(takeover)).await;
+            let asked = asked.filter(|_| matches!(reply.body(), Either::Left(_)));
             Ok::<_, Infallible>(reply.map(|body| Answering {
                 body,
                 _running: running,
+                _asked: asked,
             }))
         }
     });
@@ -188,6 +190,7 @@ pub(crate) async fn serve_h2(lane: &Shared, stream: TcpStream, remote: SocketAdd
             Ok::<_, Infallible>(replies.watch(reply).map(|body| Answering {
                 body,
                 _running: running,
+                _asked: None,
             }))
         }
     });
@@ -374,6 +377,15 @@ async fn route(
         return engineio::respond(lane, request, client, Some(endpoint), origin_allowed, may_leave).await;
     }
     Answer::Reply(page_at(lane, request, &path))
+}
+
+/// Whether it is a poll of SockJS or Engine.IO, which waits as long as there is nothing to say. A client that ends its side of one has gone,
+/// and its next request may be there already.
+fn is_poll(request: &Request<Incoming>) -> bool {
+    let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
+    path.ends_with("/xhr")
+        || path.ends_with("/jsonp")
+        || request.method() == Method::GET && query.contains("transport=polling") && query.contains("sid=")
 }
 
 /// Whether a path is the configured one, with or without its last slash.
