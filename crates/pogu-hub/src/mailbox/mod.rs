@@ -107,7 +107,6 @@ impl Mailbox {
             self.miss(subscription);
             dropped += 1;
         }
-        self.bytes += size;
         if policy == Policy::Conflate
             && let Some(latest) = &mut self.latest
         {
@@ -116,10 +115,7 @@ impl Mailbox {
                 .numbers
                 .insert(hash, self.first + self.entries.len() as u64);
         }
-        self.entries.push_back(Entry {
-            letter: Some(letter),
-            subscription,
-        });
+        self.fill(letter, subscription);
         match dropped {
             0 => Pushed::Queued,
             dropped => Pushed::Dropped(dropped),

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use super::Memory;
 use super::sieve::Sieve;
-use super::table::Loss;
+use super::table::History;
 use crate::cursor::After;
 use crate::engine::{Asked, Budget, LOOK_WORK, Reader, Search, Slice, Walk, Wanted};
 use crate::message::Message;
 use crate::selector::{Pattern, Selector};
-use crate::topic::Topic;
 
 /// Work that passing over one topic counts: it is somewhere in memory.
 const TOPIC_WORK: usize = 4;
@@ -137,26 +136,37 @@ impl Memory {
         walk: &mut Option<Walk>,
         work: &mut usize,
     ) -> Option<Asked> {
-        let is_lost = |loss: &Loss, topic: &Topic, work: &mut usize| {
-            if loss.seq <= wanted.oldest {
-                return false;
-            }
-            let (is_lost, asked) = wanted.any(topic, |reader| loss.hits(reader));
-            *work = work.saturating_sub(LOOK_WORK * (1 + asked));
-            is_lost
-        };
         if self.forgotten.seq > wanted.oldest {
             return Some(Asked::Lost);
         }
+        self.ask_topics(wanted.oldest, walk, work, |history, work| {
+            if history.loss.seq <= wanted.oldest {
+                return false;
+            }
+            let (is_lost, asked) = wanted.any(&history.topic, |reader| history.loss.hits(reader));
+            *work = work.saturating_sub(LOOK_WORK * (1 + asked));
+            is_lost
+        })
+    }
+
+    /// Asks the topics published to since `oldest`, or all of them in a walk where these are more than can be looked at at once; `None`: come again
+    /// with the same walk. Who is told of a loss in a walk may be told again what was lost since it began: seldom, and better than never.
+    fn ask_topics(
+        &self,
+        oldest: u64,
+        walk: &mut Option<Walk>,
+        work: &mut usize,
+        mut is_lost: impl FnMut(&History, &mut usize) -> bool,
+    ) -> Option<Asked> {
         if walk.is_none() {
             for history in self.topics.recent() {
-                if history.published <= wanted.oldest {
+                if history.published <= oldest {
                     return Some(Asked::Whole(self.evictions));
                 }
                 if !spend(work, TOPIC_WORK) {
                     break;
                 }
-                if is_lost(&history.loss, &history.topic, work) {
+                if is_lost(history, work) {
                     return Some(Asked::Lost);
                 }
             }
@@ -169,12 +179,11 @@ impl Memory {
             if !spend(work, TOPIC_WORK) {
                 return None;
             }
-            if let Some(history) = self.topics.get(walk.at)
-                && is_lost(&history.loss, &history.topic, work)
-            {
+            let history = self.topics.get(walk.at);
+            walk.at += 1;
+            if history.is_some_and(|history| is_lost(history, work)) {
                 return Some(Asked::Lost);
             }
-            walk.at += 1;
         }
         Some(Asked::Whole(walk.evictions))
     }
@@ -213,63 +222,40 @@ impl Memory {
             if self.forgotten.hits(reader) || reader.walks == WALKS_MAX {
                 return self.told(reader);
             }
-            if let Some(walk) = &mut reader.walk {
-                while walk.at < self.topics.places() {
-                    if !spend(work, TOPIC_WORK) {
-                        return false;
-                    }
-                    let history = self.topics.get(walk.at);
-                    walk.at += 1;
-                    let has_lost = history.is_some_and(|history| {
-                        // Its message may be gone since the walk began, and be told again: seldom, and better than never.
-                        history.loss.seq > reader.seq
-                            && history.loss.evictions > reader.evictions
-                            && sieve.lets_through(history.shape)
-                            && pattern.matches(&history.topic)
-                    });
-                    if has_lost {
-                        return self.told(reader);
-                    }
-                }
-                reader.evictions = walk.evictions;
-                reader.walk = None;
-                reader.walks += 1;
-                continue;
-            }
-            if let Some(losses) = self.losses.last(self.evictions - reader.evictions) {
+            let (asking, mut walk) = (*reader, reader.walk.take());
+            let has_lost = |history: &History| {
+                history.loss.hits(&asking)
+                    && sieve.lets_through(history.shape)
+                    && pattern.matches(&history.topic)
+            };
+            if walk.is_none()
+                && let Some(losses) = self.losses.last(self.evictions - reader.evictions)
+            {
                 for (asked, lost) in (reader.evictions..).zip(losses) {
                     let looks = lost.seq > reader.seq && sieve.lets_through(lost.shape);
                     if !spend(work, if looks { LOOK_WORK } else { 1 }) {
                         reader.evictions = asked;
                         return false;
                     }
-                    if looks
-                        && let Some(history) = self.topics.get(lost.topic as usize)
-                        && history.loss.hits(reader)
-                        && pattern.matches(&history.topic)
-                    {
+                    if looks && self.topics.get(lost.topic as usize).is_some_and(has_lost) {
                         return self.told(reader);
                     }
                 }
                 reader.evictions = self.evictions;
                 return true;
             }
-            for history in self.topics.recent() {
-                if history.published <= reader.seq {
-                    reader.evictions = self.evictions;
-                    return true;
+            let asked = self.ask_topics(reader.seq, &mut walk, work, |history, _| has_lost(history));
+            match asked {
+                None => {
+                    reader.walk = walk;
+                    return false;
                 }
-                if !spend(work, TOPIC_WORK) {
-                    break;
-                }
-                if history.loss.hits(reader) && pattern.matches(&history.topic) {
-                    return self.told(reader);
+                Some(Asked::Lost) => return self.told(reader),
+                Some(Asked::Whole(evictions)) => {
+                    reader.evictions = evictions;
+                    reader.walks += 1;
                 }
             }
-            reader.walk = Some(Walk {
-                at: 0,
-                evictions: self.evictions,
-            });
         }
         true
     }
