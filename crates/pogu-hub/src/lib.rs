@@ -46,7 +46,7 @@ mod trie;
 pub use cursor::{After, Cursor, CursorError};
 pub use engine::Stats;
 pub use filter::Filter;
-pub use hub::{Hub, Reading};
+pub use hub::{Hub, Reading, SLICE_WORK};
 pub use inbox::Event;
 pub use letter::{FORMS, Letter};
 pub use limits::{Limits, Policy, QueueRule, Rule};

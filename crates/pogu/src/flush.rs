@@ -4,14 +4,14 @@ use std::mem;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use pogu_hub::{Cursor, Letter, Mailbox, SubscriptionId, Subscriptions};
+use pogu_hub::{Cursor, Letter, Mailbox, SLICE_WORK, SubscriptionId, Subscriptions};
 use pogu_proto::ws;
 
 use crate::carrier::Carrier;
 use crate::core::Core;
 use crate::dialect::Dialect;
 use crate::form::{Form, Head};
-use crate::lane::{Lane, is_there};
+use crate::lane::Lane;
 use crate::link::Link;
 use crate::peer::{Depth, Ending, Peer};
 
@@ -23,8 +23,8 @@ const WRITES_PER_TURN: usize = 4;
 const RUNS_MAX: usize = 8;
 /// Messages of history that are read at once for a peer that catches up.
 const HISTORY_PAGE: usize = 64;
-/// Work of reading history in a turn, of all peers that catch up: four slices of the hub's.
-const CATCH_UP_WORK: usize = 4 * 32_768;
+/// Work of reading history in a turn, of all peers that catch up.
+const CATCH_UP_WORK: usize = 4 * SLICE_WORK;
 
 /// Messages put together in one form, shared by all peers that wait for just these.
 pub(crate) struct Run {
@@ -483,7 +483,7 @@ impl Lane {
                 .take()
                 .filter(|letter| letter.message.cursor == message.cursor);
             let letter = letter.insert(same.unwrap_or_else(|| Rc::new(Letter::new(message))));
-            if !is_there(mailbox, letter, id, &peer.dialect) {
+            if !peer.dialect.is_told(id, mailbox.last(letter)) {
                 mailbox.fill(letter.clone(), id);
             }
         }

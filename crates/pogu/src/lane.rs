@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use pogu_hub::{Event, Letter, Mailbox, Pushed, SubscriptionId};
+use pogu_hub::{Event, Letter, Pushed, SubscriptionId};
 use pogu_proto::engineio::Form;
 use pogu_proto::{Time, ws};
 use slab::Slab;
@@ -303,16 +303,13 @@ impl Lane {
         self.shutting_down = true;
         // What was published before comes before the last words.
         self.drain();
-        let slots: Vec<usize> = self.peers.iter().map(|(slot, _)| slot).collect();
+        // A poll that is parked is answered with its session's last words.
+        let told = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| !matches!(peer.carrier, Carrier::Parked(_)));
+        let slots: Vec<usize> = told.map(|(slot, _)| slot).collect();
         for slot in slots {
-            // It is answered with its session's last words.
-            if let Some(Peer {
-                carrier: Carrier::Parked(_),
-                ..
-            }) = self.peers.get(slot)
-            {
-                continue;
-            }
             self.end(slot, &Ending::ShuttingDown);
             // One that has ended before may have stayed only for a client that asks again.
             self.mark_dirty(slot);
@@ -502,7 +499,7 @@ impl Lane {
                 };
                 let letter = letter.get_or_insert_with(|| Rc::new(Letter::new(shared.clone())));
                 let mailbox = peer.mailbox.get_or_insert_with(|| spares.mailbox(limit));
-                if is_there(mailbox, letter, subscription, &peer.dialect) {
+                if peer.dialect.is_told(subscription, mailbox.last(letter)) {
                     return;
                 }
                 match mailbox.push(letter.clone(), subscription) {
@@ -522,19 +519,6 @@ impl Lane {
             self.end(slot, &Ending::TooSlow);
         }
     }
-}
-
-/// Whether a message waits already, by another subscription of the peer that matches it.
-pub(crate) fn is_there(
-    mailbox: &Mailbox,
-    letter: &Rc<Letter>,
-    subscription: SubscriptionId,
-    dialect: &Dialect,
-) -> bool {
-    !matches!(dialect, Dialect::Stomp(_))
-        && mailbox
-            .last(letter)
-            .any(|other| dialect.is_one(subscription, other))
 }
 
 /// The poller's name of a peer's socket.

@@ -14,8 +14,9 @@ use crate::message::Message;
 use crate::queue::Queues;
 use crate::selector::Selector;
 
-/// Work under one lock: entries of the log that a pattern's sieve stops count one each, messages and topics that must be looked at more.
-const SLICE_WORK: usize = 32_768;
+/// Work of reading history under one lock: entries of the log that a pattern's sieve stops count one each, messages and topics that must be
+/// looked at more.
+pub const SLICE_WORK: usize = 32_768;
 
 /// Shared by all lanes. Every call does a bounded slice of work under its lock.
 pub struct Hub {

@@ -7,7 +7,7 @@ use super::group::Member;
 use super::{CatchingUp, State, SubscribeError, SubscribeOutcome, SubscriptionId, Subscriptions};
 use crate::cursor::{After, Cursor};
 use crate::engine::{Asked, Budget, Reader, Slice, Wanted};
-use crate::hub::Hub;
+use crate::hub::{Hub, SLICE_WORK};
 use crate::message::Message;
 use crate::selector::Selector;
 
@@ -213,7 +213,7 @@ fn ask(hub: &Hub, wanted: &Wanted) -> Asked {
     }
     let mut walk = None;
     for _ in 0..ASK_SLICES {
-        let mut work = hub.budget(1).work;
+        let mut work = SLICE_WORK;
         if let Some(asked) = hub.lock().engine.lost_of_any(wanted, &mut walk, &mut work) {
             return asked;
         }

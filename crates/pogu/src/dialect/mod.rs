@@ -100,14 +100,20 @@ impl Dialect {
         }
     }
 
-    /// Whether a message of one subscription says all that it would say of another, so that it need not be sent for both.
-    pub(crate) fn is_one(&self, subscription: SubscriptionId, other: SubscriptionId) -> bool {
-        let head = |id| self.head(id).map(Rc::as_ptr);
+    /// Whether a message of a subscription says no more than it says of one of `others`, for which it waits already.
+    pub(crate) fn is_told(
+        &self,
+        subscription: SubscriptionId,
+        mut others: impl Iterator<Item = SubscriptionId>,
+    ) -> bool {
         match self {
-            Dialect::SocketIo(_) => head(subscription) == head(other),
+            Dialect::SocketIo(conversation) => {
+                let head = |id| conversation.head(id).map(Rc::as_ptr);
+                others.any(|other| head(other) == head(subscription))
+            }
             // Each names its own. The two selectors of a `#` have no topic in common.
             Dialect::Stomp(_) => false,
-            Dialect::Plain(_) | Dialect::Pogu(_) | Dialect::Handler(_) => true,
+            Dialect::Plain(_) | Dialect::Pogu(_) | Dialect::Handler(_) => others.next().is_some(),
         }
     }
 
