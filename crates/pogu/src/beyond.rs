@@ -8,7 +8,7 @@ use pogu_proto::sniff::Protocol;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::door::Beyond;
+use crate::door::{Beyond, FULL};
 use crate::drive::Shared;
 use crate::http;
 use crate::listener::{First, Spoken, first_bytes, refuse};
@@ -16,7 +16,6 @@ use crate::metrics::Refused;
 
 /// How long one has, from its first byte to its last.
 const TIME: Duration = Duration::from_secs(5);
-const WHY: &str = "limits.connections is reached";
 
 /// Answers one request, or says goodbye.
 pub(crate) async fn serve(
@@ -50,11 +49,11 @@ async fn answer(lane: &Shared, mut stream: TcpStream, spoken: &Spoken) -> bool {
     let mut word = Vec::new();
     match protocol {
         Protocol::Pogu => {
-            pogu::bye("overloaded", WHY, &mut word);
+            pogu::bye("overloaded", FULL, &mut word);
             // A line that its stream ends in is none.
             word.push(b'\n');
         }
-        Protocol::Stomp => word.extend_from_slice(format!("ERROR\nmessage:{WHY}\n\n\0").as_bytes()),
+        Protocol::Stomp => word.extend_from_slice(format!("ERROR\nmessage:{FULL}\n\n\0").as_bytes()),
         // Those of HTTP/1 are answered above; to the others a connection that closes says it.
         Protocol::Http1 | Protocol::Http2 | Protocol::Tls | Protocol::ProxyV1 | Protocol::ProxyV2 => {}
     }

@@ -10,6 +10,8 @@ use crate::config::Limits;
 use crate::metrics::Refused;
 use crate::throttle::Throttle;
 
+/// What everybody is told who comes beyond the limit.
+pub(crate) const FULL: &str = "limits.connections is reached";
 /// Connections beyond the limit, at a time, on which `/healthz`, `/readyz` and `/metrics` are answered and everybody else is told why not.
 const BEYOND_MAX: usize = 16;
 

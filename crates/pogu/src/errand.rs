@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::carrier::Carrier;
 use crate::dialect::{Dialect, Plain};
+use crate::door::FULL;
 use crate::drive::Command;
 use crate::engineio::{Answer, Poll, Sid};
 use crate::id::PeerId;
@@ -101,7 +102,7 @@ impl Lane {
     /// Why a session without a connection of its own may not begin: it counts like one, and one connection can begin many.
     pub(crate) fn no_room(&self, remote: SocketAddr) -> Option<&'static str> {
         if self.is_full() {
-            return Some("limits.connections is reached");
+            return Some(FULL);
         }
         self.door
             .is_crowded(remote)
@@ -349,7 +350,7 @@ impl Lane {
             session: if is_taken { session } else { PeerId::NOBODY },
             until: now + self.core.engineio_limits.upgrade_timeout,
         };
-        let dialect = Dialect::Plain(Plain::new(None, pogu_proto::framing::Framing::Line));
+        let dialect = Dialect::Plain(Plain::mute());
         let Ok(id) = self.add(link, remote, carrier, dialect, &mut []) else {
             return;
         };

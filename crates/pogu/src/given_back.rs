@@ -2,8 +2,6 @@
 
 use std::net::SocketAddr;
 
-use pogu_proto::framing::Framing;
-
 use crate::carrier::Carrier;
 use crate::dialect::{Dialect, Plain};
 use crate::lane::Lane;
@@ -33,7 +31,7 @@ impl Lane {
             return;
         }
         let link = Link::Tcp(mio::net::TcpStream::from_std(stream));
-        let dialect = Dialect::Plain(Plain::new(None, Framing::Line));
+        let dialect = Dialect::Plain(Plain::mute());
         // What the kernel refuses is closed.
         let _ = self.add(link, remote, Carrier::Silent, dialect, &mut []);
         self.core.signals.nudge();

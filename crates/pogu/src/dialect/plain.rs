@@ -21,6 +21,11 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
+    /// One that hears nothing: of a peer that only listens, or has nothing to say yet.
+    pub(crate) fn mute() -> Plain {
+        Plain::new(None, Framing::Line)
+    }
+
     pub(crate) fn new(topic: Option<Topic>, framing: Framing) -> Self {
         Self {
             topic,

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use pogu_proto::engineio::{self, Form, Refusal, jsonp};
-use pogu_proto::framing::Framing;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::bodies::{self, Client, Unread};
+use super::caller::Caller;
 use super::parked::{Lost, PARK_AFTER, Parked};
 use super::session::{Answer, Session};
 use super::{Reply, full, problem, upgrade};
@@ -31,11 +31,11 @@ use crate::problem::Problem;
 pub(super) async fn respond(
     lane: &Shared,
     request: &mut Request<Incoming>,
-    client: &Rc<Client>,
+    caller: &Caller,
     endpoint: Option<Arc<Endpoint>>,
     origin_allowed: bool,
-    may_leave: impl Fn() -> bool,
 ) -> Answer {
+    let client = &caller.client;
     let method = match *request.method() {
         Method::GET => engineio::Method::Get,
         Method::POST => engineio::Method::Post,
@@ -80,7 +80,7 @@ pub(super) async fn respond(
             let engine = EngineIo::new(version, base64, None, &lane.core);
             begin(&mut lane, client.remote, engine, endpoint, jsonp)
         }
-        engineio::Request::Poll { sid, jsonp } => return poll(lane, &sid, jsonp, may_leave).await,
+        engineio::Request::Poll { sid, jsonp } => return poll(lane, &sid, jsonp, caller).await,
         engineio::Request::Post { sid, jsonp } => {
             let sid = Sid::parse(&sid);
             post(lane, request, client, sid, jsonp).await
@@ -137,11 +137,12 @@ pub(super) fn dialect(engine: &EngineIo, endpoint: Option<Arc<Endpoint>>, core: 
     }
 }
 
-/// Waits for the answer to a poll; `may_leave` says whether the connection may be left to the lane meanwhile.
-async fn poll(lane: &Shared, sid: &str, jsonp: Option<u32>, may_leave: impl Fn() -> bool) -> Answer {
+/// Waits for the answer to a poll.
+async fn poll(lane: &Shared, sid: &str, jsonp: Option<u32>, caller: &Caller) -> Answer {
     let Some(sid) = Sid::parse(sid) else {
         return Answer::Reply(refused(Refusal::Session));
     };
+    caller.running.waits();
     let (sender, mut waits) = oneshot::channel();
     let mut lost = {
         let mut lane = lane.borrow_mut();
@@ -155,9 +156,9 @@ async fn poll(lane: &Shared, sid: &str, jsonp: Option<u32>, may_leave: impl Fn()
     };
     let answer = match timeout(PARK_AFTER, &mut waits).await {
         Ok(answer) => answer,
-        Err(_) if may_leave() && !lane.borrow().shutting_down => {
+        Err(_) if caller.may_leave() && !lane.borrow().shutting_down => {
             let carrier = Carrier::Parked(Box::new(Parked::new(waits, jsonp, lost)));
-            let dialect = Dialect::Plain(Plain::new(None, Framing::Line));
+            let dialect = Dialect::Plain(Plain::mute());
             return Answer::Session(Response::new(()), Box::new(Session::new(carrier, dialect)));
         }
         Err(_) => waits.await,

@@ -17,24 +17,20 @@ use tokio::time::{Sleep, sleep};
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     running: Cell<usize>,
-    /// Those among them whose answer is no stream: a client that says no more waits for it, and has not gone.
-    asked: Cell<usize>,
+    /// Those among them whose answer waits until there is something to say.
+    waiting: Cell<usize>,
     /// All that there were.
     count: Cell<u64>,
 }
 
 impl Requests {
-    pub(super) fn begin(self: &Rc<Self>) -> Running {
+    pub(super) fn begin(self: &Rc<Self>) -> Rc<Running> {
         self.running.set(self.running.get() + 1);
         self.count.set(self.count.get() + 1);
-        Running(self.clone())
-    }
-}
-
-impl Requests {
-    pub(super) fn ask(self: &Rc<Self>) -> Asked {
-        self.asked.set(self.asked.get() + 1);
-        Asked(self.clone())
+        Rc::new(Running {
+            requests: self.clone(),
+            waits: Cell::new(false),
+        })
     }
 
     /// Done when for so long, or up to twice as long, there was none.
@@ -51,29 +47,33 @@ impl Requests {
 
 /// A request whose answer is not yet taken whole.
 #[derive(Debug)]
-pub(super) struct Running(Rc<Requests>);
+pub(super) struct Running {
+    requests: Rc<Requests>,
+    waits: Cell<bool>,
+}
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.running.set(self.0.running.get() - 1);
+impl Running {
+    /// Its answer waits until there is something to say, for as long as that takes: a client that ends its side of it has gone, and does
+    /// not only say that it asks no more.
+    pub(super) fn waits(&self) {
+        if !self.waits.replace(true) {
+            self.requests.waiting.set(self.requests.waiting.get() + 1);
+        }
     }
 }
 
-/// A request of which nobody knows that its answer is a stream.
-#[derive(Debug)]
-pub(super) struct Asked(Rc<Requests>);
-
-impl Drop for Asked {
+impl Drop for Running {
     fn drop(&mut self) {
-        self.0.asked.set(self.0.asked.get() - 1);
+        let Requests { running, waiting, .. } = &*self.requests;
+        running.set(running.get() - 1);
+        waiting.set(waiting.get() - usize::from(self.waits.get()));
     }
 }
 
 /// The body of an answer; while it is there, so is its request.
 pub(super) struct Answering<B> {
     pub(super) body: B,
-    pub(super) _running: Running,
-    pub(super) _asked: Option<Asked>,
+    pub(super) _running: Rc<Running>,
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Body for Answering<B> {
@@ -121,9 +121,9 @@ impl Patience {
         }
     }
 
-    /// Whether a request waits for an answer that is no stream.
+    /// Whether a request has an answer that comes by itself.
     pub(super) fn is_asked(&self) -> bool {
-        self.requests.asked.get() > 0
+        self.requests.running.get() > self.requests.waiting.get()
     }
 
     /// Bytes have come.
@@ -199,5 +199,24 @@ mod tests {
         // A request that came and went unseen is one.
         drop(requests.begin());
         assert!(wait(&mut patience).await.abs_diff(IDLE) < Duration::from_millis(5));
+    }
+
+    #[test]
+    fn whose_answer_waits_does_not_ask() {
+        let requests = Rc::new(Requests::default());
+        let patience = Patience::new(requests.clone(), IDLE, HEAD, false);
+        assert!(!patience.is_asked());
+        let (poll, post) = (requests.begin(), requests.begin());
+        assert!(patience.is_asked());
+        poll.waits();
+        poll.waits();
+        assert!(patience.is_asked(), "the other one does");
+        drop(post);
+        assert!(!patience.is_asked());
+        drop(poll);
+        let last = requests.begin();
+        assert!(patience.is_asked());
+        drop(last);
+        assert_eq!((requests.running.get(), requests.waiting.get()), (0, 0));
     }
 }

@@ -1,6 +1,7 @@
 //! HTTP by hyper: routing, and the border to the lane.
 
 mod bodies;
+mod caller;
 mod cors;
 mod engineio;
 mod idle;
@@ -28,13 +29,14 @@ use std::task::Poll;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::{Either, Full};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
 use crate::attendance::HttpLog;
 use crate::carrier::Carrier;
+use crate::door::FULL;
 use crate::drive::Shared;
 use crate::metrics::{self, Whole};
 use crate::page;
@@ -42,7 +44,8 @@ use crate::pipe::Outlet;
 use crate::problem::{Code, Problem};
 use crate::purpose::Purpose;
 use bodies::Client;
-use idle::{Answering, Patience, Requests};
+use caller::Caller;
+use idle::{Patience, Requests};
 use replies::Replies;
 use rewind::Rewind;
 use session::{Answer, Takeover};
@@ -87,17 +90,12 @@ pub(crate) async fn serve(
     ));
     let client = Client::new(remote, bodies);
     let (shared, left) = (lane.clone(), takeover.clone());
-    let service = service_fn(move |request: Request<Incoming>| {
-        let (lane, client, takeover) = (shared.clone(), client.clone(), left.clone());
-        let (running, asked) = (requests.begin(), (!is_poll(&request)).then(|| requests.ask()));
+    let service = service_fn(move |request| {
+        let caller = Caller::new(&client, &requests, Some(left.clone()), &request);
+        let lane = shared.clone();
         async move {
-            let reply = respond(lane, client, request, Some(takeover)).await;
-            let asked = asked.filter(|_| matches!(reply.body(), Either::Left(_)));
-            Ok::<_, Infallible>(reply.map(|body| Answering {
-                body,
-                _running: running,
-                _asked: asked,
-            }))
+            let reply = respond(lane, &caller, request).await;
+            Ok::<_, Infallible>(reply.map(|body| caller.answering(body)))
         }
     });
     let mut connection = hyper::server::conn::http1::Builder::new()
@@ -148,7 +146,7 @@ pub(crate) async fn serve_beyond(lane: &Shared, stream: TcpStream, first: Vec<u8
         let mut reply = if noted.get() {
             page_at(&shared, &request, path)
         } else {
-            problem(Problem::overloaded("limits.connections is reached"))
+            problem(Problem::overloaded(FULL))
         };
         let origin = request.headers().get(header::ORIGIN);
         if let Some(allowed) = cors::allowed(&shared.borrow().core.config.cors, origin) {
@@ -180,18 +178,14 @@ pub(crate) async fn serve_h2(lane: &Shared, stream: TcpStream, remote: SocketAdd
     let requests = Rc::<Requests>::default();
     let (shared, watched, begun) = (lane.clone(), replies.clone(), requests.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        let (lane, client, replies) = (shared.clone(), client.clone(), watched.clone());
-        let running = begun.begin();
+        let caller = Caller::new(&client, &begun, None, &request);
+        let (lane, replies) = (shared.clone(), watched.clone());
         async move {
             if request.method() == Method::GET {
                 replies.room().await;
             }
-            let reply = respond(lane, client, request, None).await;
-            Ok::<_, Infallible>(replies.watch(reply).map(|body| Answering {
-                body,
-                _running: running,
-                _asked: None,
-            }))
+            let reply = respond(lane, &caller, request).await;
+            Ok::<_, Infallible>(replies.watch(reply).map(|body| caller.answering(body)))
         }
     });
     let connection = hyper::server::conn::http2::Builder::new(LocalExecutor)
@@ -244,12 +238,7 @@ const REACHABLE: &[&str] = &[
     "/",
 ];
 
-async fn respond(
-    lane: Shared,
-    client: Rc<Client>,
-    mut request: Request<Incoming>,
-    takeover: Option<Takeover>,
-) -> Reply {
+async fn respond(lane: Shared, caller: &Caller, mut request: Request<Incoming>) -> Reply {
     lane.borrow_mut().look_at_clock();
     let config = lane.borrow().core.config.clone();
     let origin = request.headers().get(header::ORIGIN).cloned();
@@ -259,25 +248,17 @@ async fn respond(
     // A page of the server itself may use it whatever the list says; what is no page has no origin.
     let permitted = allowed.is_some() || cors::is_own(request.headers());
     let behind = sockjs::find(&lane, &request);
-    // A poll is answered on a connection that goes on; a socket that would close after it stays with hyper.
-    let closes = request.version() < Version::HTTP_11
-        || upgrade::has_token(request.headers(), header::CONNECTION, "close");
-    let shares = takeover.is_none();
-    let is_free = || takeover.as_ref().is_some_and(|takeover| !takeover.blocked.get());
-    // Whoever reads the connection next must find the next request there, not a body.
-    let has_body = !request.body().is_end_stream();
-    let may_leave = || is_free() && !closes && !has_body;
     let answer = if let Err(refused) = check(&request, permitted) {
         Answer::Reply(problem(refused))
     } else if let Some(target) = behind {
-        sockjs::respond(&lane, &mut request, &client, target, permitted).await
+        sockjs::respond(&lane, &mut request, caller, target, permitted).await
     } else if cors::is_preflight(&request) {
         Answer::Reply(cors::preflight(&request))
     } else {
-        route(&lane, &mut request, &client, permitted, &may_leave).await
+        route(&lane, &mut request, caller, permitted).await
     };
     let answer = match answer {
-        Answer::Session(..) if has_body => Answer::Reply(problem(Problem::bad_request(
+        Answer::Session(..) if caller.has_body => Answer::Reply(problem(Problem::bad_request(
             "a GET that waits for messages has no body; leave it out",
         ))),
         answer => answer,
@@ -290,7 +271,7 @@ async fn respond(
                 cors::apply(allowed, reply.headers_mut());
             }
             keep_type(reply.headers_mut());
-            log_refusal(&reply, client.remote, &method, &path);
+            log_refusal(&reply, caller.client.remote, &method, &path);
             return reply;
         }
     };
@@ -300,17 +281,20 @@ async fn respond(
     if head.status() != StatusCode::SWITCHING_PROTOCOLS {
         keep_type(head.headers_mut());
     }
-    let takeover = takeover.filter(|takeover| !takeover.blocked.get());
     let ends = matches!(session.carrier, Carrier::LongPoll { .. });
-    match takeover {
-        Some(takeover) if !(ends && closes) => {
+    match caller.takeover() {
+        Some(takeover) if caller.goes_on || !ends => {
             takeover.leave(head, session);
             std::future::pending().await
         }
         None if session.carrier.needs_socket() => problem(Problem::overloaded(
             "an earlier answer on this connection is not yet read",
         )),
-        _ => Box::pin(session::ride(&lane, client.remote, head, *session, shares)).await,
+        _ => {
+            caller.running.waits();
+            let (remote, shares) = (caller.client.remote, caller.takeover.is_none());
+            Box::pin(session::ride(&lane, remote, head, *session, shares)).await
+        }
     }
 }
 
@@ -349,13 +333,12 @@ fn check(request: &Request<Incoming>, permitted: bool) -> Result<(), Problem> {
 async fn route(
     lane: &Shared,
     request: &mut Request<Incoming>,
-    client: &Rc<Client>,
+    caller: &Caller,
     origin_allowed: bool,
-    may_leave: &impl Fn() -> bool,
 ) -> Answer {
     let path = request.uri().path().to_owned();
     if let Some(topic) = path.strip_prefix("/topics/") {
-        return topics::topic(lane, request, client, topic, origin_allowed).await;
+        return topics::topic(lane, request, &caller.client, topic, origin_allowed).await;
     }
     match &*path {
         "/pogu" => return upgrade::websocket(lane, request, Purpose::Pogu, origin_allowed),
@@ -364,7 +347,7 @@ async fn route(
             return upgrade::websocket(lane, request, Purpose::Stomp, origin_allowed);
         }
         path if is_socketio(path, &lane.borrow().core.config.socketio.path) => {
-            return engineio::respond(lane, request, client, None, origin_allowed, may_leave).await;
+            return engineio::respond(lane, request, caller, None, origin_allowed).await;
         }
         _ => {}
     }
@@ -374,18 +357,9 @@ async fn route(
         return upgrade::websocket(lane, request, purpose, origin_allowed);
     }
     if let Some(endpoint) = handlers.engineio.get(&path).cloned() {
-        return engineio::respond(lane, request, client, Some(endpoint), origin_allowed, may_leave).await;
+        return engineio::respond(lane, request, caller, Some(endpoint), origin_allowed).await;
     }
     Answer::Reply(page_at(lane, request, &path))
-}
-
-/// Whether it is a poll of SockJS or Engine.IO, which waits as long as there is nothing to say. A client that ends its side of one has gone,
-/// and its next request may be there already.
-fn is_poll(request: &Request<Incoming>) -> bool {
-    let (path, query) = (request.uri().path(), request.uri().query().unwrap_or_default());
-    path.ends_with("/xhr")
-        || path.ends_with("/jsonp")
-        || request.method() == Method::GET && query.contains("transport=polling") && query.contains("sid=")
 }
 
 /// Whether a path is the configured one, with or without its last slash.
@@ -407,7 +381,7 @@ fn page_at(lane: &Shared, request: &Request<Incoming>, path: &str) -> Reply {
         sockjs::IFRAME_SCRIPT if is_script => sockjs::iframe_script(&lane.borrow().core.config.cors),
         "/healthz" => text("ok\n"),
         "/readyz" if lane.borrow().shutting_down => problem(Problem::shutting_down()),
-        "/readyz" if lane.borrow().is_full() => problem(Problem::overloaded("limits.connections is reached")),
+        "/readyz" if lane.borrow().is_full() => problem(Problem::overloaded(FULL)),
         "/readyz" => text("ready\n"),
         "/metrics" => {
             let lane = lane.borrow();

@@ -111,9 +111,7 @@ impl Lane {
         let mut out = head_bytes(&Response::from_parts(head, ()));
         out.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
         out.extend_from_slice(&body);
-        let way = peer.way();
         peer.out = out;
-        self.core.counters.sent(way, 0);
         self.end(id.slot as usize, &Ending::Finished);
         self.core.signals.nudge();
     }

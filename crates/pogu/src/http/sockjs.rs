@@ -11,6 +11,7 @@ use pogu_proto::sockjs::{self, Limits, Receiver, Refusal, SendError, Sender, htt
 use tokio::sync::oneshot;
 
 use super::bodies::{self, Client, Unread};
+use super::caller::Caller;
 use super::session::Answer;
 use super::{Reply, cors, engineio, full, problem, topics, upgrade};
 use crate::config::{Config, Cors, SockJs};
@@ -101,7 +102,7 @@ pub(crate) fn limits(settings: &SockJs, config: &Config) -> Limits {
 pub(super) async fn respond(
     lane: &Shared,
     request: &mut Request<Incoming>,
-    client: &Rc<Client>,
+    caller: &Caller,
     target: Target,
     origin_allowed: bool,
 ) -> Answer {
@@ -172,7 +173,7 @@ pub(super) async fn respond(
                 receiver,
                 callback: callback.into(),
                 pipe: pipe.clone(),
-                remote: client.remote,
+                remote: caller.client.remote,
                 purpose,
                 limits,
             };
@@ -180,6 +181,7 @@ pub(super) async fn respond(
             // Made first, so that a client that goes is missed even before the session hears of it.
             let outlet = Outlet::new(pipe, Reader::Session(lanes, response));
             lane.borrow().send(errand);
+            caller.running.waits();
             let mut reply = receive(receiver, outlet).await;
             common(&settings, request.headers(), &mut reply);
             reply
@@ -187,7 +189,7 @@ pub(super) async fn respond(
         Ok(sockjs::Request::Send { sender, session }) => {
             let sid = Sid::of_name(&base, session, lane.borrow().lanes.len());
             let limit = limits(&settings, &lane.borrow().core.config).payload;
-            let mut reply = send(lane, request, client, sid, sender, limit).await;
+            let mut reply = send(lane, request, &caller.client, sid, sender, limit).await;
             common(&settings, request.headers(), &mut reply);
             reply
         }
@@ -214,10 +216,6 @@ async fn receive(receiver: Receiver, mut outlet: Outlet) -> Reply {
     );
     // nginx holds answers back otherwise.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
     reply
 }
 

@@ -302,7 +302,7 @@ async fn page(lane: &Shared, selector: Selector, after: After, limit: usize) -> 
 
 /// An answer that is a session of the plain dialect, which publishes nothing.
 fn session(head: Response<()>, carrier: Carrier, selector: Selector, after: After, first: Vec<u8>) -> Answer {
-    let dialect = Dialect::Plain(Plain::new(None, pogu_proto::framing::Framing::Line));
+    let dialect = Dialect::Plain(Plain::mute());
     Answer::Session(
         head,
         Box::new(Session {

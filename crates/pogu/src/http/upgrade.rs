@@ -5,7 +5,6 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use pogu_proto::engineio::Version;
-use pogu_proto::framing::Framing;
 use pogu_proto::{sockjs, ws};
 
 use super::session::{Answer, Session};
@@ -116,10 +115,7 @@ pub(super) fn probe(lane: &Shared, request: &Request<Incoming>, sid: Sid, origin
     upgrade(lane, request, origin_allowed, Extras::packets(lane), |socket| {
         Session {
             probed: Some(sid),
-            ..Session::new(
-                Carrier::WebSocket(socket),
-                Dialect::Plain(Plain::new(None, Framing::Line)),
-            )
+            ..Session::new(Carrier::WebSocket(socket), Dialect::Plain(Plain::mute()))
         }
     })
 }
