@@ -27,6 +27,9 @@ pub(crate) const WRITE_STALL: u64 = 60_000;
 /// How long a command or a message on a byte stream may take from its first byte to its last, in milliseconds.
 pub(crate) const UNIT_TIME: u64 = 30_000;
 
+/// Bytes of a namespace's name: more than any topic has, so that one that is too long is refused by itself and does not end all others.
+const NAMESPACE_MAX: usize = 1024;
+
 /// Times of sessions, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
@@ -111,8 +114,7 @@ impl Core {
         let socketio_limits = socketio::Limits {
             attachment_bytes: config.limits.message.bytes(),
             connect_timeout: milliseconds(config.socketio.connect_timeout),
-            // Longer than any topic, so that one that is too long is refused by itself and does not end all others.
-            namespace: 1024,
+            namespace: NAMESPACE_MAX,
             ..socketio::Limits::default()
         };
         let stomp_limits = stomp::ServerLimits {

@@ -5,9 +5,8 @@ use pogu_proto::{Reader, ws};
 
 use crate::carrier::Carrier;
 use crate::core::Core;
-use crate::dialect::{Dialect, Input, Speaker, Wrap};
+use crate::dialect::{Dialect, Input, Speaker};
 use crate::handler::{Incoming, Sends, Socket};
-use crate::metrics::Way;
 use crate::peer::{Ending, Peer};
 
 impl Peer {
@@ -74,13 +73,13 @@ impl Peer {
         if !matches!(self.carrier, Carrier::Stream) || self.dialect.is_between_units() {
             return Ok(());
         }
+        let (way, wrap) = (self.way(), self.wrap());
         match &mut self.dialect {
             Dialect::Plain(plain) if plain.framing == Framing::Line => {
                 self.receive(&mut [b'\n'], codec, core)
             }
             Dialect::Pogu(pogu) => {
-                let wrap = Wrap::Line;
-                core.counters.refused(Way::TcpPogu);
+                core.counters.refused(way);
                 pogu.was_cut(wrap, &mut self.out, core);
                 Ok(())
             }

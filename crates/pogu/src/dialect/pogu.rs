@@ -31,12 +31,12 @@ impl Pogu {
     /// The last command has no end.
     pub(crate) fn was_cut(&mut self, wrap: Wrap, out: &mut Vec<u8>, core: &mut Core) {
         self.talk.seq += 1;
-        let (seq, why) = (
-            self.talk.seq,
-            "the connection ended within this command: it was not done",
-        );
+        let seq = self.talk.seq;
         let place = self.talk.answers.place(out);
-        wrap.put(place, core, |out| pogu::error("unfinished", Some(seq), why, out));
+        wrap.put(place, core, |out| {
+            let why = "the connection ended within this command: it was not done";
+            pogu::error("unfinished", Some(seq), why, out);
+        });
     }
 
     pub(super) fn published(

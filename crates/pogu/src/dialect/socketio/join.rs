@@ -36,7 +36,7 @@ impl Speaker<'_> {
             .namespace(name)
             .ok_or_else(invalid)
             .and_then(|code| self.enter(state, namespace, name, code, &auth, recovery));
-        let mut joined = match joined {
+        let (mut joined, has_lost) = match joined {
             Ok(joined) => joined,
             Err(mut refusal) => {
                 // Its clients have one value for an error, and compare it.
@@ -61,9 +61,7 @@ impl Speaker<'_> {
             session.accept(namespace, &joined.sid, joined.pid.as_deref(), out);
         });
         self.wrap.append(self.out, &welcome);
-        if joined.has_lost
-            && let Some(topic) = &joined.topic
-        {
+        if has_lost && let Some(topic) = &joined.topic {
             let gap = gap_json(topic, None);
             joined.tell_gap(&gap, self.wrap, self.out, self.core);
         }
@@ -92,6 +90,7 @@ impl Speaker<'_> {
         }
     }
 
+    /// What a client has joined, and whether something since the place that it asked for is gone.
     fn enter(
         &mut self,
         state: &State,
@@ -100,7 +99,7 @@ impl Speaker<'_> {
         code: Option<Arc<Namespace>>,
         auth: &Value,
         recovery: Option<Recovery>,
-    ) -> Result<Joined, Refusal> {
+    ) -> Result<(Joined, bool), Refusal> {
         let topic = match &code {
             Some(_) => crate::socketio::topic_of(name).map(Some).map_err(|_| invalid())?,
             None => topic_of(name).map_err(|why| invalid().with_data(json!({ "why": why })))?,
@@ -109,35 +108,33 @@ impl Speaker<'_> {
         let after = if code.is_none() { after(auth)? } else { After::Now };
         let recovered =
             recovery.and_then(|recovery| self.recover(state, namespace, name, topic.clone(), recovery));
-        let (mut joined, was_there) = match recovered {
-            Some(recovered) => recovered,
-            None => {
-                let begun = self.begin(state, namespace, name, topic, code.is_some(), after);
-                (begun.map_err(|error| Refusal::new(error.to_string()))?, false)
-            }
+        let Some((mut joined, was_there)) = recovered else {
+            let begun = self.begin(state, namespace, name, topic, code, after);
+            return begun.map_err(|error| Refusal::new(error.to_string()));
         };
         joined.code = code;
         if was_there {
             // Its going comes before its coming back.
             self.tell_gone(&mut joined, Reason::TransportClosed);
         }
-        Ok(joined)
+        Ok((joined, false))
     }
 
-    /// A session of its own, which hears its namespace from a place on.
+    /// A session of its own, which hears its namespace from a place on, and whether something since then is gone.
     fn begin(
         &mut self,
         state: &State,
         namespace: NamespaceId,
         name: &str,
         topic: Option<Topic>,
-        has_code: bool,
+        code: Option<Arc<Namespace>>,
         after: After,
-    ) -> Result<Joined, SubscribeError> {
+    ) -> Result<(Joined, bool), SubscribeError> {
         let origin = self.core.origin(self.id);
         let sid = id::unguessable();
         // Its own events go to all others. Code reaches it alone by its id, as if that were a room.
-        let own = has_code
+        let own = code
+            .is_some()
             .then(|| crate::socketio::room_topic(name, &sid).ok())
             .flatten();
         let selectors: Vec<Selector> = topic.iter().cloned().chain(own).map(Selector::from).collect();
@@ -184,9 +181,9 @@ impl Speaker<'_> {
             self.core.recoveries.keep(pid, kept);
         }
         let mut joined = joined(namespace, name, topic, sid, pid, origin, subscriptions);
+        joined.code = code;
         joined.order = order;
-        joined.has_lost = has_lost;
-        Ok(joined)
+        Ok((joined, has_lost))
     }
 
     /// The session that the client had, with all that it missed, and whether nobody knew that its connection was gone; `None` when it is
@@ -274,7 +271,6 @@ fn joined(
         origin,
         subscriptions,
         order: Order::One,
-        has_lost: false,
         next_ack: 0,
         head: Rc::new(head),
     }

@@ -66,8 +66,6 @@ pub(crate) struct Joined {
     /// The namespace's own subscription and those to rooms, or those that were asked for in the root.
     pub(crate) subscriptions: Vec<SubscriptionId>,
     pub(crate) order: Order,
-    /// What it asked to begin after is gone.
-    has_lost: bool,
     /// The number of the next acknowledgement that it is asked for.
     pub(crate) next_ack: u64,
     head: Rc<Head>,
